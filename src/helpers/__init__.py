@@ -1,0 +1,1 @@
+"""Helpers of the notebooks. Imports go down only; the README draws the floors."""

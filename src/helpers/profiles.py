@@ -1,0 +1,84 @@
+"""The sizes at which everything runs, as data: smoke (seconds), demo (CPU minutes), paper (GPU)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class YardSize:
+    """How much of the simulated yard is made."""
+
+    clips: int  # over all classes, balanced
+    cameras: int
+    frames: int  # per clip
+    fps: int
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Size of the transformer and of the clip it sees."""
+
+    num_frames: int
+    img_size: int  # pixels, the clip's height and width
+    patch_size: int
+    embed_dims: int
+    num_heads: int
+    num_transformer_layers: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model is trained."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str  # "AdamW" (warm-up, cosine) or "SGD" (the paper's: ÷10 at epochs 11 and 14)
+    lr: float
+    weight_decay: float
+    warmup_epochs: float
+    keep_short_side: int | None  # frames are kept at this short side; None: decoded each time
+    keep_frames: int  # at most this many frames of a clip are kept, uniformly spaced
+    pretrained: str | None  # checkpoint that training starts from
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size of everything."""
+
+    name: str
+    yard: YardSize
+    model: ModelSize
+    recipe: Recipe
+
+
+# Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
+K400_DIVIDED = (
+    "https://download.openmmlab.com/mmaction/v1.0/recognition/timesformer/"
+    "timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb/"
+    "timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb_20220815-a4d0d01f.pth"
+)
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            YardSize(clips=48, cameras=8, frames=8, fps=8, width=96, height=72),
+            ModelSize(4, 32, 8, 48, 3, 2),
+            Recipe(2, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
+        ),
+        Profile(
+            "demo",
+            YardSize(clips=3600, cameras=60, frames=16, fps=8, width=224, height=168),
+            ModelSize(8, 64, 8, 192, 6, 4),
+            Recipe(12, 32, "AdamW", 1e-3, 0.05, 1.0, 72, 32, None),
+        ),
+        Profile(
+            "paper",
+            YardSize(clips=3600, cameras=60, frames=32, fps=12, width=448, height=336),
+            ModelSize(8, 224, 16, 768, 12, 12),
+            Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
+        ),
+    )
+}
