@@ -1,0 +1,6 @@
+"""Models, registered in mmaction2: `custom_imports = dict(imports=["helpers.models"])`."""
+
+from helpers import compat  # noqa: F401  (before anything of mmaction2)
+from helpers.models.transformer import SpaceTimeTransformer
+
+__all__ = ["SpaceTimeTransformer"]

@@ -1,0 +1,351 @@
+"""TimeSformer's backbone for every attention scheme of the paper (arXiv 2102.05095, section 3).
+
+One idea: patch tokens stand on a grid [B, T, H, W, C] beside one class token [B, 1, C]. A *step*
+of attention divides the grid into groups, and tokens attend within their group; a *scheme* is a
+tuple of steps, done one after the other in each layer, before the feed-forward network:
+
+    space_only            (space)                 one frame; the frames meet only at the end
+    joint_space_time      (space-time)            everything (equations 5 to 8)
+    divided_space_time    (time, space)           the same place, then the same frame (eq. 11, 12)
+    sparse_local_global   (local, global)         a quarter of the picture, then every second token
+    axial                 (time, width, height)   the same place, then row, then column
+
+Each step but the last has a LayerNorm, query, key, value and projection of its own and ends in a
+linear layer that starts at zero: a pretrained image transformer is undisturbed at first.
+Parameter names are those of mmaction2's `TimeSformer`: checkpoints open on both sides.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange, reduce, repeat
+from mmaction.models.backbones.timesformer import PatchEmbed
+from mmaction.registry import MODELS
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+_HALF = {"t": "f", "h": "i", "w": "j"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Tokens see those with which they share the axes of `groups`.
+
+    `grid` names the axes of [T, H, W] in einops' way, and `groups` and `members` share the names
+    out. f, i and j have length 2 and halve t, h and w: "(i h)" is two windows of neighbours, and
+    "(h i)" takes every second token.
+    """
+
+    name: str
+    groups: str
+    members: str
+    grid: str = "t h w"
+    class_token: bool = True  # it joins every group, and what they make of it is averaged
+
+    def gather(self, tokens: Tensor) -> Tensor:
+        """[B, T, H, W, C] → [B·groups, members, C]."""
+        pattern = f"b {self.grid} c -> (b {self.groups}) ({self.members}) c"
+        return rearrange(tokens, pattern, **self._lengths(tokens.shape[1:4]))
+
+    def scatter(self, tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
+        """[B·groups, members, C] → [B, T, H, W, C], the inverse of `gather`."""
+        pattern = f"(b {self.groups}) ({self.members}) c -> b {self.grid} c"
+        return rearrange(tokens, pattern, **self._lengths(grid))
+
+    def _lengths(self, grid: tuple[int, int, int]) -> dict[str, int]:
+        """Length of each axis on a grid of T, H, W tokens."""
+        lengths = {}
+        for (axis, half), size in zip(_HALF.items(), grid, strict=True):
+            lengths |= {axis: size // 2, half: 2} if half in self.grid else {axis: size}
+        return lengths
+
+
+TIME = Step("time", "h w", "t", class_token=False)
+SPACE = Step("space", "t", "h w")
+SPACE_TIME = Step("space-time", "", "t h w")
+WIDTH = Step("width", "t h", "w")
+HEIGHT = Step("height", "t w", "h")
+LOCAL = Step("local", "i j", "t h w", grid="t (i h) (j w)")
+GLOBAL = Step("global", "f i j", "t h w", grid="(t f) (h i) (w j)")
+
+SCHEMES = {
+    "space_only": (SPACE,),
+    "joint_space_time": (SPACE_TIME,),
+    "divided_space_time": (TIME, SPACE),
+    "sparse_local_global": (LOCAL, GLOBAL),
+    "axial": (TIME, WIDTH, HEIGHT),
+}
+
+POSITIONS = ("none", "space", "space_time")
+
+
+class DropPath(nn.Module):
+    """Drop a residual branch for whole clips, and scale the rest up (stochastic depth)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor, clips: int) -> Tensor:
+        """`branch` is [clips·n, ...]; all n rows of a clip are kept or dropped together."""
+        if not self.training or self.rate == 0:
+            return branch
+        kept = torch.rand(clips, 1, device=branch.device) >= self.rate
+        scale = kept.to(branch.dtype) / (1 - self.rate)
+        scale = scale.expand(clips, branch.shape[0] // clips).reshape(-1)
+        return branch * scale.view(-1, *[1] * (branch.ndim - 1))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention (equations 5 to 8), with nn.MultiheadAttention's parameters.
+
+    Fused, so that no matrix of weights is stored. While `record` is a list, the weights
+    [groups, heads, tokens, tokens] are computed openly and appended to it.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * embed_dims, embed_dims))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * embed_dims))
+        self.out_proj = nn.Linear(embed_dims, embed_dims)
+        self.record: list[Tensor] | None = None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[groups, tokens, C] → [groups, tokens, C]."""
+        projected = nn.functional.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = rearrange(
+            projected, "g l (three n d) -> three g n l d", three=3, n=self.num_heads
+        )
+        if self.record is None:
+            mixed = scaled_dot_product_attention(query, key, value)
+        else:
+            scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+            weights = scores.softmax(-1)
+            self.record.append(weights)
+            mixed = weights.to(value.dtype) @ value
+        return self.out_proj(rearrange(mixed, "g n l d -> g l (n d)"))
+
+
+class StepAttention(nn.Module):
+    """One step of a scheme as a residual branch of the grid and of the class token."""
+
+    def __init__(
+        self, step: Step, embed_dims: int, num_heads: int, own_norm: bool, last: bool, drop: float
+    ) -> None:
+        super().__init__()
+        self.step = step
+        if own_norm:
+            self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.attn = SelfAttention(embed_dims, num_heads)
+        self.drop_path = DropPath(drop)
+        if not last:
+            self.temporal_fc = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, tokens: Tensor, class_token: Tensor, norm: nn.LayerNorm | None = None):
+        """Add what attention brings to [B, T, H, W, C] and [B, 1, C].
+
+        `norm` is the layer's own where this step has none.
+        """
+        clips, *grid, _ = tokens.shape
+        norm = norm if norm is not None else self.norm
+        gathered = self.step.gather(norm(tokens))
+        groups = gathered.shape[0] // clips
+        if self.step.class_token:
+            copies = repeat(norm(class_token), "b 1 c -> (b g) 1 c", g=groups)
+            gathered = torch.cat((copies, gathered), dim=1)
+        branch = self.drop_path(self.attn(gathered), clips)
+        if hasattr(self, "temporal_fc"):
+            branch = self.temporal_fc(branch)
+        if self.step.class_token:
+            class_branch = reduce(branch[:, 0], "(b g) c -> b 1 c", "mean", g=groups)
+            class_token, branch = class_token + class_branch, branch[:, 1:]
+        return tokens + self.step.scatter(branch, tuple(grid)), class_token
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU between them (equation 9), as a residual branch."""
+
+    def __init__(self, embed_dims: int, own_norm: bool, drop: float) -> None:
+        super().__init__()
+        if own_norm:
+            self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+        hidden = nn.Sequential(nn.Linear(embed_dims, 4 * embed_dims), nn.GELU())
+        self.layers = nn.Sequential(hidden, nn.Linear(4 * embed_dims, embed_dims))
+        self.drop_path = DropPath(drop)
+
+    def forward(self, tokens: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
+        """[B, ..., C] → [B, ..., C]."""
+        norm = norm if norm is not None else self.norm
+        return tokens + self.drop_path(self.layers(norm(tokens)), tokens.shape[0])
+
+
+class SpaceTimeLayer(nn.Module):
+    """The steps of a scheme, then the feed-forward network.
+
+    As in mmaction2, the norms of a scheme with one step belong to the layer, those of a scheme with
+    several to their step.
+    """
+
+    def __init__(self, scheme: tuple[Step, ...], embed_dims: int, num_heads: int, drop: float):
+        super().__init__()
+        several = len(scheme) > 1
+        self.attentions = nn.ModuleList(
+            StepAttention(step, embed_dims, num_heads, several, step is scheme[-1], drop)
+            for step in scheme
+        )
+        self.ffns = nn.ModuleList([FeedForward(embed_dims, several, drop)])
+        if not several:
+            self.norms = nn.ModuleList(nn.LayerNorm(embed_dims, eps=1e-6) for _ in range(2))
+
+    def forward(self, tokens: Tensor, class_token: Tensor) -> tuple[Tensor, Tensor]:
+        attention_norm, feed_forward_norm = getattr(self, "norms", (None, None))
+        for attention in self.attentions:
+            tokens, class_token = attention(tokens, class_token, attention_norm)
+        feed_forward = self.ffns[0]
+        return feed_forward(tokens, feed_forward_norm), feed_forward(class_token, feed_forward_norm)
+
+
+@MODELS.register_module()
+class SpaceTimeTransformer(nn.Module):
+    """TimeSformer with any attention scheme and positional embedding.
+
+    Constructor keywords and defaults are those of mmaction2's `TimeSformer`, so that changing
+    `type` in a config is enough; `positional_embedding` and `drop_path_rate` come on top.
+
+    Args:
+        num_frames: frames T of a clip.
+        img_size: height and width of a frame in pixels, a multiple of `patch_size`.
+        patch_size: side of a square patch in pixels.
+        pretrained: checkpoint to start from: a path, or an address that mmengine's loader opens.
+        embed_dims: width C of a token.
+        num_heads: attention heads per step.
+        num_transformer_layers: layers.
+        in_channels: colour channels.
+        dropout_ratio: dropout behind the positional embeddings.
+        attention_type: a scheme of the paper, a key of `SCHEMES`.
+        positional_embedding: "none", "space" or "space_time" (section 4.3, table 4).
+        drop_path_rate: rate of dropped branches in the last layer, rising linearly from 0.
+
+    Raises:
+        ValueError: an unknown scheme or embedding, or sizes that do not divide.
+    """
+
+    def __init__(
+        self,
+        num_frames: int,
+        img_size: int | tuple[int, int],
+        patch_size: int,
+        pretrained: str | None = None,
+        embed_dims: int = 768,
+        num_heads: int = 12,
+        num_transformer_layers: int = 12,
+        in_channels: int = 3,
+        dropout_ratio: float = 0.0,
+        attention_type: str = "divided_space_time",
+        positional_embedding: str = "space_time",
+        drop_path_rate: float = 0.1,
+    ) -> None:
+        super().__init__()
+        height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
+        _check("attention_type", attention_type, tuple(SCHEMES))
+        _check("positional_embedding", positional_embedding, POSITIONS)
+        if height % patch_size or width % patch_size:
+            raise ValueError(
+                f"img_size {height}×{width} is no multiple of patch_size {patch_size}: "
+                "choose a size that it divides."
+            )
+        if embed_dims % num_heads:
+            raise ValueError(f"num_heads {num_heads} does not divide embed_dims {embed_dims}.")
+        self.grid = (num_frames, height // patch_size, width // patch_size)
+        if attention_type == "sparse_local_global" and any(side % 2 for side in self.grid):
+            raise ValueError(
+                f"sparse_local_global halves the grid of {self.grid} tokens (frames, rows, "
+                "columns): make each even."
+            )
+        self.pretrained = pretrained
+        self.attention_type = attention_type
+        self.scheme = SCHEMES[attention_type]
+
+        self.patch_embed = PatchEmbed((height, width), patch_size, in_channels, embed_dims)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+        if positional_embedding != "none":
+            places = self.grid[1] * self.grid[2]
+            self.pos_embed = nn.Parameter(torch.zeros(1, places + 1, embed_dims))
+        if positional_embedding == "space_time" and attention_type != "space_only":
+            self.time_embed = nn.Parameter(torch.zeros(1, num_frames, embed_dims))
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.transformer_layers = nn.Module()
+        self.transformer_layers.layers = nn.ModuleList(
+            SpaceTimeLayer(self.scheme, embed_dims, num_heads, float(drop))
+            for drop in np.linspace(0, drop_path_rate, num_transformer_layers)
+        )
+        self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+
+    def init_weights(self, pretrained: str | None = None) -> None:
+        """Draw the weights; then load those of `pretrained`, where one is named."""
+        for name, parameter in self.named_parameters():
+            if "temporal_fc" in name or name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif "patch_embed" not in name and "norm" not in name:
+                trunc_normal_(parameter, std=0.02)
+        pretrained = pretrained or self.pretrained
+        if pretrained:
+            from helpers.models.checkpoints import load_pretrained
+
+            load_pretrained(self, pretrained)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Feature of each clip: [B, channels, T, height, width] → [B, C]."""
+        return self.tokens(clips)[1][:, 0]
+
+    def tokens(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch tokens [B, T, H, W, C] and class token [B, 1, C] behind the last layer."""
+        frames, rows, columns = self.grid
+        tokens = rearrange(
+            self.patch_embed(clips), "(b t) (h w) c -> b t h w c", t=frames, h=rows, w=columns
+        )
+        class_token = self.cls_token.expand(tokens.shape[0], -1, -1)
+        if hasattr(self, "pos_embed"):
+            class_token = class_token + self.pos_embed[:, :1]
+            tokens = tokens + self.pos_embed[:, 1:].view(1, 1, rows, columns, -1)
+        if hasattr(self, "time_embed"):
+            tokens = tokens + self.time_embed.view(1, frames, 1, 1, -1)
+        tokens, class_token = self.dropout(tokens), self.dropout(class_token)
+        if self.attention_type == "space_only":  # frames are clips of their own until the end
+            tokens = rearrange(tokens, "b t h w c -> (b t) 1 h w c")
+            class_token = repeat(class_token, "b 1 c -> (b t) 1 c", t=frames)
+        for layer in self.transformer_layers.layers:
+            tokens, class_token = layer(tokens, class_token)
+        if self.attention_type == "space_only":
+            tokens = rearrange(tokens, "(b t) 1 h w c -> b t h w c", t=frames)
+            class_token = reduce(class_token, "(b t) 1 c -> b 1 c", "mean", t=frames)
+        return self.norm(tokens), self.norm(class_token)
+
+    @contextmanager
+    def explaining(self) -> Iterator[list[list[Tensor]]]:
+        """Record the attention weights of the forward passes inside the block.
+
+        Yields:
+            One list per layer; after a forward pass it holds, for each step of the scheme, the
+            weights [B·groups, heads, tokens, tokens], the class token first where it takes part.
+        """
+        records: list[list[Tensor]] = [[] for _ in self.transformer_layers.layers]
+        for layer, record in zip(self.transformer_layers.layers, records, strict=True):
+            for attention in layer.attentions:
+                attention.attn.record = record
+        try:
+            yield records
+        finally:
+            for layer in self.transformer_layers.layers:
+                for attention in layer.attentions:
+                    attention.attn.record = None
+
+
+def _check(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} {value!r} is unknown: choose one of {', '.join(known)}.")
