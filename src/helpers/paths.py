@@ -1,14 +1,19 @@
-"""Where things are. Every other module receives paths; only notebooks and `dodo.py` look here."""
+"""Where things are. Every other module receives paths; only notebooks and `dodo.py` look here.
 
+RAILYARD_DATA, RAILYARD_RUNS and RAILYARD_FIGURES in the environment name other folders than those
+of the checkout: a larger disk, or a test's own.
+"""
+
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder of README.md and pyproject.toml (the package is installed editable)."""
 
 NOTEBOOKS = ROOT / "notebooks"
-DATA = ROOT / "data"
-RUNS = ROOT / "runs"
-FIGURES = ROOT / "figures"
+DATA = Path(os.environ.get("RAILYARD_DATA") or ROOT / "data").absolute()
+RUNS = Path(os.environ.get("RAILYARD_RUNS") or ROOT / "runs").absolute()
+FIGURES = Path(os.environ.get("RAILYARD_FIGURES") or ROOT / "figures").absolute()
 
 
 def yard_folder(profile: str) -> Path:

@@ -1,0 +1,79 @@
+"""From the words of a command line to the parameters of the notebooks."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from helpers.paths import yard_folder
+from helpers.profiles import PROFILES
+
+Value = str | int | bool
+
+
+class SettingsError(ValueError):
+    """A setting of the command line cannot be used."""
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return words[text.lower()]
+    except KeyError:
+        raise ValueError("say 1 or 0") from None
+
+
+KINDS: dict[str, Callable[[str], Value]] = {
+    "NAME": str,
+    "PROFILE": str,
+    "DATA": str,
+    "GROUP_PATTERN": str,
+    "SEED": int,
+    "EPOCHS": int,
+    "TENSORBOARD": _flag,
+    "WANDB": _flag,
+}
+"""Every setting that may be given, and what turns its text into a parameter."""
+
+
+def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
+    """Turn what was asked into parameters; what is left empty is as the run was made.
+
+    A new run without a profile gets the profile "demo". DATA becomes absolute, and is left out
+    where the run works on its simulated yard.
+
+    Args:
+        asked: setting → text; an empty text counts as not given.
+        runs: the folder of all runs.
+
+    Raises:
+        SettingsError: a value is of the wrong kind, or names no profile or folder.
+    """
+    values: dict[str, Value] = {}
+    for key, text in asked.items():
+        try:
+            if text:
+                values[key] = KINDS[key](text)
+        except ValueError as error:
+            raise SettingsError(f"{key}={text} cannot be used: {error}.") from None
+    name = values.setdefault("NAME", "demo")
+    if Path(name).name != name or name.startswith("."):
+        raise SettingsError(f"NAME={name} cannot name a run: use letters, digits, '-' and '_'.")
+    made = runs / name / "run.json"
+    if made.exists():
+        for key, value in json.loads(made.read_text(encoding="utf-8"))["settings"].items():
+            if value not in ("", None):
+                values.setdefault(key.upper(), value)
+    profile = values.setdefault("PROFILE", "demo")
+    if profile not in PROFILES:
+        raise SettingsError(f"PROFILE={profile}: choose one of {', '.join(PROFILES)}.")
+    if "DATA" in values:
+        folder = Path(values["DATA"]).expanduser().resolve()
+        if folder == yard_folder(profile):
+            del values["DATA"]
+        elif folder.is_dir():
+            values["DATA"] = str(folder)
+        else:
+            raise SettingsError(
+                f"DATA={folder}: no such folder. Name one that holds class folders."
+            )
+    return values

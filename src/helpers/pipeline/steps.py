@@ -1,0 +1,41 @@
+"""The table of notebooks: which settings each takes, what it reads and what it writes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook. Files are named relative to the run's folder."""
+
+    notebook: str  # file name without .ipynb
+    settings: tuple[str, ...]  # parameters that the command line may set
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+STEPS = (
+    Step(
+        "01_explore_dataset",
+        settings=("NAME", "PROFILE", "DATA", "GROUP_PATTERN", "SEED"),
+        reads=(),
+        writes=("run.json", "manifest.csv", "quarantine.csv", "split.csv"),
+    ),
+    Step(
+        "02_train_timesformer",
+        settings=("NAME", "EPOCHS", "TENSORBOARD", "WANDB"),
+        reads=("manifest.csv", "split.csv"),
+        writes=("training/training.json",),
+    ),
+    Step(
+        "03_evaluate",
+        settings=("NAME",),
+        reads=("manifest.csv", "split.csv", "training/training.json"),
+        writes=("predictions.csv", "metrics.json"),
+    ),
+    Step(
+        "04_visualise_attention",
+        settings=("NAME",),
+        reads=("training/training.json", "predictions.csv"),
+        writes=("explanations.json",),
+    ),
+)
