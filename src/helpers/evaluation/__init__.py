@@ -1,0 +1,1 @@
+"""From the table of predictions to numbers: metrics, baselines, intervals, worst errors."""
