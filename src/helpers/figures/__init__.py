@@ -1,0 +1,1 @@
+"""Plotly figures, one definition each: tables and arrays in, figures out; nothing is computed."""
