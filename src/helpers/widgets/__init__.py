@@ -1,0 +1,1 @@
+"""Widgets for JupyterLab: browse clips, browse attention. Static figures say the same in print."""
