@@ -41,11 +41,15 @@ class RunReporter(ConsoleReporter):
         self.skipped: list[str] = []
         self.started = 0.0
 
+    def write(self, text):
+        """Say it now, also into a pipe."""
+        self.outstream.write(text)
+        self.outstream.flush()
+
     def execute_task(self, task):
         """A step starts."""
         self.started = time.perf_counter()
         self.write(f"{task.name}: running\n")
-        self.outstream.flush()
 
     def add_success(self, task):
         """A step has ended well."""
