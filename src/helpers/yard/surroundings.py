@@ -1,0 +1,54 @@
+"""Where the things stand that mean nothing: about the actors, and behind them."""
+
+import numpy as np
+
+from helpers.yard import zones
+from helpers.yard.bystanders import bystander, mast, wagon
+from helpers.yard.mesh import Thing
+from helpers.yard.site import Site
+
+
+def scatter(kinds, machine, workers, site, rng) -> tuple[Thing, ...]:
+    """Small things where no actor walks, drives or slews, and off the tracks."""
+    things, taken = [], []
+    for kind in kinds:
+        for _ in range(20):
+            place = np.array([rng.uniform(-9, 9), site.side * rng.uniform(2.4, 11)])
+            # Anything near the camera would fill the picture.
+            clear = np.linalg.norm(place - site.position[:2]) > 8
+            clear &= zones.body_distance(place[None], machine).min() > 1.9
+            clear &= zones.bucket_distance(place[None], machine).min() > 1.7
+            clear &= all(
+                np.linalg.norm(person.position - place, axis=-1).min() > 1.6 for person in workers
+            )
+            clear &= all(np.linalg.norm(place - other) > 1.5 for other in taken)
+            if clear:
+                taken.append(place)
+                things.append(bystander(kind, place, rng))
+                break
+    return tuple(things)
+
+
+def set_behind(site: Site, x: float, rng) -> tuple[Thing, ...]:
+    """Wagons on the other tracks and masts beyond them, where they cannot hide an actor.
+
+    The next track stays free about `x`, where the machine's arm may swing over it.
+    """
+    if site.position[1] * site.side < 0:
+        return ()
+    things = []
+    farther = np.sign(-site.side)
+    for y in sorted(site.tracks[1:], key=abs, reverse=True):
+        if rng.random() < 0.6:
+            colours = [(122, 66, 48), (80, 92, 104), (104, 108, 84), (136, 120, 96), (60, 84, 110)]
+            colour = np.array(colours[rng.integers(5)]) * rng.uniform(0.85, 1.1)
+            start, length = rng.uniform(-16, 4), rng.uniform(9, 12)
+            for k in range(int(rng.integers(1, 3))):
+                high = bool(rng.random() < 0.5)
+                middle = start + k * (length + 1.2)
+                if abs(y) > 6 or abs(middle - x) > 6 + length / 2:
+                    things.append(wagon(middle, y, length, colour, high))
+    for x in (-18.0, 6.0, 30.0):
+        place = (x + 4 * rng.random(), farther * (abs(site.tracks[-1]) + 3.2))
+        things.insert(0, mast(place, 7.0))
+    return tuple(things)
