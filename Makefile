@@ -75,8 +75,9 @@ lock: $(BIN)/uv ## pin all versions again (UPGRADE=--upgrade for the newest)
 # more OpenCV builds. Installed again only when the lock or pyproject.toml changed.
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
 	@echo "Installing requirements.lock into $(VENV) (6 GB with torch's CUDA libraries)"
-	@$(BIN)/uv pip install --python $(BIN)/python --no-deps -r requirements.lock
-	@$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@[ -t 1 ] || quiet=--quiet; \
+	$(BIN)/uv pip install $$quiet --python $(BIN)/python --no-deps -r requirements.lock && \
+	$(BIN)/uv pip install $$quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@$(MAKE) --no-print-directory chromium
 	@touch $@
 

@@ -190,13 +190,13 @@ class TestSmokeRun:
 
     def test_the_run_ends_with_where_results_are_and_the_headline(self, smoke):
         assert smoke.first.returncode == 0
-        assert f"{len(STEPS)} steps executed, 0 up to date" in smoke.first.stdout
+        assert f"steps executed: {len(STEPS)}, up to date: 0" in smoke.first.stdout
         assert str(smoke.folder) in smoke.first.stdout
         assert "top-1 accuracy" in smoke.first.stdout
 
     def test_the_same_command_again_executes_nothing(self, smoke):
         again = smoke.make()
-        assert f"0 steps executed, {len(STEPS)} up to date" in again.stdout, again.stdout[-3000:]
+        assert f"steps executed: 0, up to date: {len(STEPS)}" in again.stdout, again.stdout[-3000:]
 
     def test_the_yard_is_made_where_the_environment_says(self, smoke):
         assert (Path(smoke.environment["RAILYARD_DATA"]) / "yard-smoke" / "yard.json").exists()

@@ -12,6 +12,7 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from helpers.paths import yard_folder
 from helpers.pipeline.execution import NotebookError, Terminal, execute
 from helpers.pipeline.graph import tasks
 from helpers.pipeline.html import export_html
@@ -38,7 +39,8 @@ def write_notebook(path: Path, *code: str, parameters: str = 'NAME = "demo"') ->
 
 class TestSettings:
     def test_an_empty_setting_counts_as_not_given(self, tmp_path):
-        assert resolve({"NAME": "", "SEED": ""}, tmp_path) == {"NAME": "demo", "PROFILE": "demo"}
+        values = resolve({"NAME": "", "SEED": ""}, tmp_path)
+        assert values == {"NAME": "demo", "PROFILE": "demo", "SEED": 0}
 
     def test_numbers_and_flags_arrive_as_such(self, tmp_path):
         values = resolve({"NAME": "7", "SEED": "7", "TENSORBOARD": "1", "WANDB": "no"}, tmp_path)
@@ -65,6 +67,13 @@ class TestSettings:
         (tmp_path / "old" / "run.json").write_text(json.dumps({"settings": made}))
         values = resolve({"NAME": "old"}, tmp_path)
         assert values == {"NAME": "old", "PROFILE": "smoke", "DATA": str(tmp_path), "SEED": 3}
+
+    def test_settings_are_the_same_before_and_after_a_run_is_made(self, tmp_path):
+        first = resolve({"NAME": "new"}, tmp_path)
+        made = {"profile": "demo", "data": str(yard_folder("demo")), "group_pattern": None}
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "run.json").write_text(json.dumps({"settings": made | {"seed": 0}}))
+        assert resolve({"NAME": "new"}, tmp_path) == first
 
 
 class TestSources:

@@ -73,7 +73,7 @@ class RunReporter(ConsoleReporter):
             self.write("Stopped. The same command continues from here.\n")
             return
         self.write(
-            f"\n{len(self.done)} steps executed, {len(self.skipped)} up to date\n"
+            f"\nsteps executed: {len(self.done)}, up to date: {len(self.skipped)}\n"
             f"{'results':<20} {self.folder}\n"
             f"{'notebooks':<20} {self.folder / 'notebooks'} (.ipynb and .html)\n"
         )

@@ -38,8 +38,8 @@ KINDS: dict[str, Callable[[str], Value]] = {
 def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
     """Turn what was asked into parameters; what is left empty is as the run was made.
 
-    A new run without a profile gets the profile "demo". DATA becomes absolute, and is left out
-    where the run works on its simulated yard.
+    A new run gets the profile "demo" and the seed 0 where none is given. DATA becomes absolute,
+    and is left out where the run works on its simulated yard.
 
     Args:
         asked: setting → text; an empty text counts as not given.
@@ -63,6 +63,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
         for key, value in json.loads(made.read_text(encoding="utf-8"))["settings"].items():
             if value not in ("", None):
                 values.setdefault(key.upper(), value)
+    values.setdefault("SEED", 0)
     profile = values.setdefault("PROFILE", "demo")
     if profile not in PROFILES:
         raise SettingsError(f"PROFILE={profile}: choose one of {', '.join(PROFILES)}.")
