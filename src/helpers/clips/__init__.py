@@ -1,0 +1,1 @@
+"""Real videos: probe, manifest, split, decode, keep, and feed to mmaction2."""
