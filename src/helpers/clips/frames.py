@@ -1,0 +1,187 @@
+"""Decoded frames kept on disk, so that no epoch decodes a video again."""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.clips.display import scaled_size
+from helpers.clips.parallel import map_in_processes
+from helpers.clips.video import VideoError, read_frames
+from helpers.files import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+RESERVE = 256 * 2**20
+"""Bytes of the disk that stay free."""
+
+
+class FrameStoreError(RuntimeError):
+    """A clip's frames are not kept, or there is no room to keep them."""
+
+
+def kept_indices(frames: int, max_frames: int) -> np.ndarray:
+    """Which frames of a clip are kept: all, or `max_frames` of them from the first to the last.
+
+    Returns:
+        int64 array [min(frames, max_frames)], increasing, uniformly spaced up to rounding.
+    """
+    return np.linspace(0, frames - 1, min(frames, max_frames)).round().astype(np.int64)
+
+
+class FrameStore:
+    """One uint8 array [T, H, W, 3] (RGB) per clip in `folder`, at one short side.
+
+    A file's name tells the clip (path, settings of the store) and its state (bytes, mtime), so a
+    changed video or other settings never meet old frames. Files are whole or absent.
+    """
+
+    def __init__(self, folder: Path | str, short_side: int, max_frames: int):
+        """Name the store; nothing is written yet.
+
+        Args:
+            folder: made when needed; several stores may share one.
+            short_side: pixels of the frames' shorter side.
+            max_frames: of a longer clip this many frames are kept, uniformly spaced.
+
+        Raises:
+            ValueError: a size below 1.
+        """
+        if short_side < 1 or max_frames < 1:
+            raise ValueError(f"short_side={short_side}, max_frames={max_frames}: both start at 1")
+        self.folder = Path(folder)
+        self.short_side = short_side
+        self.max_frames = max_frames
+
+    def file_of(self, path: Path | str) -> Path:
+        """Where the frames of a clip are kept, whether or not they are there yet."""
+        full = Path(path).resolve()
+        state = full.stat()
+        clip = f"{full}|{self.short_side}|{self.max_frames}"
+        return self.folder / f"{_digest(clip)}-{state.st_size:x}-{state.st_mtime_ns:x}.npy"
+
+    def estimate(self, manifest: "pd.DataFrame") -> int:
+        """Bytes that the frames of these clips take on disk."""
+        columns = (manifest[name].tolist() for name in ("width", "height", "frames"))
+        return sum(self._bytes(*row) for row in zip(*columns, strict=True))
+
+    def fill(
+        self, data_folder: Path | str, manifest: "pd.DataFrame", workers: int | None = None
+    ) -> int:
+        """Decode and keep the clips that are missing; drop what is kept of former states of them.
+
+        Args:
+            data_folder: what the manifest's paths are relative to.
+            manifest: columns path, frames, width, height.
+            workers: processes; None for one per core.
+
+        Returns:
+            How many clips were decoded.
+
+        Raises:
+            FrameStoreError: the disk lacks room.
+            VideoError: a clip cannot be read, or is shorter than the manifest says.
+        """
+        clips = [Path(data_folder, path) for path in manifest["path"]]
+        files = [self.file_of(clip) for clip in clips]
+        present = {file.name for file in self.folder.glob("*.npy")}
+        missing = np.array([file.name not in present for file in files], dtype=bool)
+        self._drop_former(files, present)
+        if not missing.any():
+            return 0
+        self._check_room(self.estimate(manifest[missing]), int(missing.sum()))
+        frames = manifest["frames"].tolist()
+        work = [
+            (clips[place], files[place], kept_indices(frames[place], self.max_frames))
+            for place in np.flatnonzero(missing)
+        ]
+        keep = partial(_keep, short_side=self.short_side)
+        return sum(map_in_processes(keep, work, "Keeping frames", workers))
+
+    def open(self, path: Path | str) -> np.ndarray:
+        """Map the kept frames of a clip into memory: uint8 [T, H, W, 3], read-only.
+
+        Raises:
+            FrameStoreError: they are not kept, or the video has changed since.
+        """
+        file = self.file_of(path)
+        try:
+            return np.load(file, mmap_mode="r")
+        except FileNotFoundError as error:
+            raise FrameStoreError(
+                f"{path}: no frames kept in {self.folder} at short side {self.short_side}, at "
+                f"most {self.max_frames} frames (new, or changed since); call FrameStore.fill"
+            ) from error
+
+    def read(self, path: Path | str, indices: Sequence[int]) -> np.ndarray:
+        """Read kept frames: uint8 [len(indices), H, W, 3], a copy.
+
+        Args:
+            path: the clip.
+            indices: among the kept frames, see `kept_indices`.
+
+        Raises:
+            FrameStoreError: they are not kept, or an index lies behind the last one.
+        """
+        return pick(self.open(path), indices, path)
+
+    def _bytes(self, width: int, height: int, frames: int) -> int:
+        width, height = scaled_size(width, height, self.short_side)
+        return min(frames, self.max_frames) * height * width * 3 + 128  # and numpy's header
+
+    def _drop_former(self, files: list[Path], present: set[str]) -> None:
+        clips = {file.name.split("-")[0] for file in files}
+        current = {file.name for file in files}
+        for name in present - current:
+            if name.split("-")[0] in clips:
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _check_room(self, needed: int, clips: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        log.info("Keeping the frames of %d clips: %.2f GB in %s", clips, needed / 1e9, self.folder)
+        if needed + RESERVE > free:
+            raise FrameStoreError(
+                f"{self.folder}: the frames of {clips} clips need {needed / 1e9:.2f} GB, "
+                f"{max(free - RESERVE, 0) / 1e9:.2f} GB are free; make room, or keep fewer "
+                f"(max_frames={self.max_frames}) or smaller (short_side={self.short_side}) frames"
+            )
+
+
+def pick(frames: np.ndarray, indices: Sequence[int], path: Path | str) -> np.ndarray:
+    """Copy frames [T, H, W, 3] out of a memory-mapped array.
+
+    Raises:
+        FrameStoreError: an index is negative or lies behind the last frame.
+    """
+    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
+    if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(frames):
+        raise FrameStoreError(
+            f"{path}: frames {wanted.tolist()} asked for, {len(frames)} are kept; sample within"
+        )
+    return np.asarray(frames)[wanted]
+
+
+def _keep(work: tuple[Path, Path, np.ndarray], short_side: int) -> int:
+    """Decode one clip and write its frames, whole or not at all."""
+    clip, file, indices = work
+    try:
+        frames = read_frames(clip, indices, short_side)
+    except VideoError as error:
+        reason = f"listed as usable, but {error.reason}; rebuild the manifest"
+        raise VideoError(clip, reason, error.frames) from error
+    with whole_file(file) as part:
+        np.save(part, frames)
+    return 1
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]
