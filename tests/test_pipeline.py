@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers.paths import yard_folder
 from helpers.pipeline.execution import NotebookError, Terminal, execute
-from helpers.pipeline.graph import tasks
+from helpers.pipeline.graph import run_step, tasks
 from helpers.pipeline.html import export_html
 from helpers.pipeline.report import headline, reporter_for
 from helpers.pipeline.settings import SettingsError, resolve
@@ -263,6 +263,14 @@ class TestGraph:
         assert "ImportError: cannot import name 'COLOR'" in said
         assert "02_b.partial.ipynb" in said
         assert len(lines) < 10, said
+
+    def test_an_interrupt_ends_the_step_in_one_line(self, tmp_path, monkeypatch):
+        def interrupted(*arguments):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("helpers.pipeline.execution.execute", interrupted)
+        failure = run_step(tmp_path / "n.ipynb", tmp_path / "out.ipynb", {})
+        assert failure.get_msg().strip().startswith("n.ipynb: interrupted.")
 
 
 def test_the_graph_starts_without_the_heavy_packages(tmp_path):

@@ -83,5 +83,7 @@ def run_step(notebook: Path, target: Path, parameters: dict[str, Value]) -> Task
         execute(notebook, target, parameters)
     except NotebookError as error:
         return TaskFailed(str(error))
+    except KeyboardInterrupt:
+        return TaskFailed(f"{notebook.name}: interrupted. Finished steps and checkpoints are kept.")
     export_html(target, target.with_suffix(".html"))
     return None
