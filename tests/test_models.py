@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from helpers.models import SpaceTimeTransformer
-from helpers.models.transformer import SCHEMES
 from mmaction.models.backbones import TimeSformer
 from mmengine.registry import init_default_scope
+
+from helpers.models import SpaceTimeTransformer
+from helpers.models.transformer import SCHEMES
 
 init_default_scope("mmaction")  # mmaction2 finds its layers by it
 

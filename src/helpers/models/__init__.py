@@ -1,6 +1,7 @@
 """Models, registered in mmaction2: `custom_imports = dict(imports=["helpers.models"])`."""
 
 from helpers import compat  # noqa: F401  (before anything of mmaction2)
+from helpers.models.head import Float32Head
 from helpers.models.transformer import SpaceTimeTransformer
 
-__all__ = ["SpaceTimeTransformer"]
+__all__ = ["Float32Head", "SpaceTimeTransformer"]

@@ -1,0 +1,1 @@
+"""Where and when a trained model looks, and what that is worth."""

@@ -1,0 +1,126 @@
+"""A trained model at work: load it, and predict the clips of a part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.runner import Runner, load_state_dict
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from helpers.training.device import Compute
+from helpers.training.train import Training
+
+
+def load_model(training: Training, compute: Compute, which: str = "best") -> nn.Module:
+    """Build the recogniser of a finished training and load its weights.
+
+    Args:
+        training: finished.
+        compute: where the model goes.
+        which: "best" (on the validation part) or "last".
+
+    Returns:
+        mmaction2's recogniser in evaluation mode.
+    """
+    config = Config.fromfile(training.config)
+    config.model.backbone.pretrained = None  # the training's own weights come instead
+    model = MODELS.build(config.model)
+    path = {"best": training.best, "last": training.last}[which]
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    load_state_dict(model, checkpoint["state_dict"], strict=True)
+    return model.to(compute.device).eval()
+
+
+def classes_of(training: Training) -> list[str]:
+    """Class names in the order of the network's outputs."""
+    return list(Config.fromfile(training.config).train_dataloader.dataset.classes)
+
+
+def autocast(compute: Compute) -> torch.autocast:
+    """Autocast to the precision of `compute`; without effect for float32."""
+    low = compute.precision != "float32"
+    dtype = getattr(torch, compute.precision) if low else None
+    return torch.autocast(compute.device, dtype=dtype, enabled=low)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, training: Training, compute: Compute, part: str = "test"
+) -> pd.DataFrame:
+    """Predict every clip of a part, one view each.
+
+    Returns:
+        One row per clip: path, group, label, predicted, and per class its probability `p_<class>`.
+    """
+    config = Config.fromfile(training.config)
+    loader = config.test_dataloader
+    loader.dataset.part = part
+    classes = list(loader.dataset.classes)
+    batches = Runner.build_dataloader(loader)
+    rows, probabilities = [], []
+    for batch in tqdm(batches, desc=f"Predicting {part}", mininterval=2):
+        with autocast(compute):
+            results = model.test_step(batch)
+        probabilities += [result.pred_score.float().cpu().numpy() for result in results]
+    for index in range(len(batches.dataset)):
+        sample = batches.dataset.get_data_info(index)
+        row = {"path": sample["path"], "group": sample["group"]}
+        rows.append(row | {"label": classes[sample["label"]]})
+    table, scores = pd.DataFrame(rows), np.stack(probabilities)
+    table["predicted"] = [classes[best] for best in scores.argmax(1)]
+    return table.join(pd.DataFrame(scores, columns=[f"p_{name}" for name in classes]))
+
+
+@dataclass(frozen=True)
+class ClipInput:
+    """A clip as the network sees it."""
+
+    path: str
+    label: str
+    frames: np.ndarray  # uint8 [T, H, W, 3], RGB, at the network's size
+    indices: np.ndarray  # int64 [T], which frames of the clip these are
+    inputs: Tensor  # float32 [1, 3, T, H, W], normalised, on the model's device
+
+
+class ClipReader:
+    """Reads single clips through the pipeline that testing uses."""
+
+    def __init__(self, model: nn.Module, training: Training, part: str = "test") -> None:
+        settings = Config.fromfile(training.config).test_dataloader.dataset
+        settings.part = part
+        self.dataset = DATASETS.build(settings)
+        self.dataset.full_init()
+        self.model = model
+        self.classes = list(settings.classes)
+        count = len(self.dataset)
+        self.places = {self.dataset.get_data_info(place)["path"]: place for place in range(count)}
+
+    def read(self, path: str) -> ClipInput:
+        """Read a clip of the part by its path in the manifest.
+
+        Raises:
+            KeyError: the part has no such clip.
+        """
+        if path not in self.places:
+            raise KeyError(f"{path} is no clip of part {self.dataset.part!r}.")
+        sample = self.dataset[self.places[path]]
+        clip = sample["inputs"]  # uint8 [1, 3, T, H, W]
+        batch = {"inputs": [clip], "data_samples": [sample["data_samples"]]}
+        inputs = self.model.data_preprocessor(batch)["inputs"].squeeze(1)
+        info = self.dataset.get_data_info(self.places[path])
+        frames = clip[0].permute(1, 2, 3, 0).numpy()
+        return ClipInput(path, self.classes[info["label"]], frames, self._indices(info), inputs)
+
+    def _indices(self, info: dict) -> np.ndarray:
+        """Places, among the clip's frames, of those that the pipeline samples."""
+        results = dict(info)
+        for transform in self.dataset.pipeline.transforms[:2]:
+            results = transform(results)
+        total = results["total_frames"]
+        return np.round(
+            results["frame_inds"] * (info["total_frames"] - 1) / max(total - 1, 1)
+        ).astype(int)

@@ -1,0 +1,110 @@
+"""mmengine's Runner for notebooks: whole checkpoints, a quiet console, one line of progress."""
+
+import logging
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmaction.registry import HOOKS, OPTIM_WRAPPERS, RUNNERS
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+
+METRIC = "acc/mean1"
+"""What the best checkpoint is chosen by: mean class accuracy on the validation part."""
+
+
+@RUNNERS.register_module()
+class NotebookRunner(Runner):
+    """mmengine's Runner with checkpoints that are whole or absent, and its log in the file only."""
+
+    def build_logger(self, *args, **settings):
+        """Build mmengine's logger; let only errors through to the console."""
+        logger = super().build_logger(*args, **settings)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.ERROR)
+        return logger
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args, **settings) -> None:
+        """Save under another name first, so that a kill never leaves half a checkpoint."""
+        part = f".{filename}.part"
+        super().save_checkpoint(out_dir, part, *args, **settings)
+        written = Path(out_dir) / part
+        if written.exists():  # on the main process
+            written.replace(Path(out_dir) / filename)
+
+
+@OPTIM_WRAPPERS.register_module()
+class CpuAmpOptimWrapper(OptimWrapper):
+    """Mixed precision on a CPU; mmengine's `AmpOptimWrapper` insists on a GPU.
+
+    bfloat16 has float32's range, so no loss scaling is needed.
+    """
+
+    @contextmanager
+    def optim_context(self, model: torch.nn.Module):
+        """Run the forward pass under autocast to bfloat16."""
+        with super().optim_context(model), torch.autocast("cpu", torch.bfloat16):
+            yield
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Print where the training is: a line behind each epoch, and now and then between.
+
+    Also counts the seconds of training over all resumptions, in the checkpoint's message hub.
+    """
+
+    priority = "LOW"  # behind the hooks that measure, before the one that saves
+
+    def __init__(self, seconds_between: float = 20.0) -> None:
+        self.seconds_between = seconds_between
+
+    def before_train(self, runner) -> None:
+        """Say what is about to be done."""
+        spent = runner.message_hub.runtime_info.get("train_seconds", 0.0)
+        self.start = time.perf_counter() - spent
+        self.said = time.perf_counter()
+        self.first_iteration, self.resumed_at = runner.iter, time.perf_counter()
+        epochs, iterations = runner.max_epochs, len(runner.train_dataloader)
+        resumed = f", resumed behind epoch {runner.epoch}" if runner.epoch else ""
+        print(f"Training: {epochs} epochs of {iterations} iterations{resumed}", flush=True)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Print a line when the last one is long ago."""
+        patience = max(self.seconds_between, self._left(runner) / 30)
+        if time.perf_counter() - self.said > patience:
+            share = (batch_idx + 1) / len(runner.train_dataloader)
+            self._say(runner, f"epoch {runner.epoch + 1:3d} at {share:4.0%}", "")
+
+    def after_train_epoch(self, runner) -> None:
+        """Note the seconds before the checkpoint is saved."""
+        seconds = time.perf_counter() - self.start
+        runner.message_hub.update_info("train_seconds", seconds)
+        if runner.val_dataloader is None or not self._validates(runner):
+            self._say(runner, f"epoch {runner.epoch + 1:3d} of {runner.max_epochs}", "")
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        """Print the epoch's line."""
+        top1, mean = metrics["acc/top1"], metrics[METRIC]
+        validated = f" · validation top-1 {top1:.3f}, mean class accuracy {mean:.3f}"
+        self._say(runner, f"epoch {runner.epoch:3d} of {runner.max_epochs}", validated)
+
+    def _validates(self, runner) -> bool:
+        loop, epoch = runner.train_loop, runner.epoch + 1
+        return epoch == runner.max_epochs or epoch % loop.val_interval == 0
+
+    def _left(self, runner) -> float:
+        """Seconds until the end, by the speed since the start or the resumption."""
+        done = max(runner.iter + 1 - self.first_iteration, 1)
+        return (time.perf_counter() - self.resumed_at) / done * (runner.max_iters - runner.iter - 1)
+
+    def _say(self, runner, where: str, validated: str) -> None:
+        self.said = time.perf_counter()
+        loss = runner.message_hub.get_scalar("train/loss").mean(50)
+        spent, left = self.said - self.start, max(self._left(runner), 0)
+        print(
+            f"{where} · loss {loss:.3f}{validated} · {spent:.0f} s, {left:.0f} s left", flush=True
+        )
