@@ -30,7 +30,7 @@ DOIT_CONFIG = {
 
 def data_state(folder):
     """Fingerprint of a data folder; imported late, a run on the simulated yard needs none."""
-    from helpers.clips.manifest import folder_state
+    from helpers.clips.folder import folder_state
 
     return folder_state(folder)
 

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_table(path: Path, table: pd.DataFrame) -> Path:
+def write_table(path: Path, table: "pd.DataFrame") -> Path:
     """Write a table as CSV without its index, whole or not at all."""
     with whole_file(path) as part:
         table.to_csv(part, index=False)

@@ -19,3 +19,8 @@ FIGURES = Path(os.environ.get("RAILYARD_FIGURES") or ROOT / "figures").absolute(
 def yard_folder(profile: str) -> Path:
     """Folder of the simulated yard in the size of a profile."""
     return DATA / f"yard-{profile}"
+
+
+def kept_frames() -> Path:
+    """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
+    return DATA / "kept-frames"

@@ -25,6 +25,7 @@ class ModelSize:
     embed_dims: int
     num_heads: int
     num_transformer_layers: int
+    patch_embedding: str  # "linear", or "convolutional" where nothing pretrained is to be had
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Profile:
     yard: YardSize
     model: ModelSize
     recipe: Recipe
+    images: Recipe | None  # training on single frames that comes first; None: no such start
 
 
 # Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
@@ -65,20 +67,23 @@ PROFILES = {
         Profile(
             "smoke",
             YardSize(clips=48, cameras=8, frames=8, fps=8, width=96, height=72),
-            ModelSize(4, 32, 8, 48, 3, 2),
+            ModelSize(4, 32, 8, 48, 3, 2, "convolutional"),
             Recipe(2, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
+            Recipe(2, 16, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
         ),
         Profile(
             "demo",
             YardSize(clips=3600, cameras=60, frames=16, fps=8, width=224, height=168),
-            ModelSize(8, 64, 8, 192, 6, 4),
-            Recipe(12, 32, "AdamW", 1e-3, 0.05, 1.0, 72, 32, None),
+            ModelSize(8, 64, 8, 192, 6, 4, "convolutional"),
+            Recipe(3, 16, "AdamW", 3e-4, 0.05, 0.3, 72, 32, None),
+            Recipe(24, 32, "AdamW", 1e-3, 0.05, 2.0, 72, 32, None),
         ),
         Profile(
             "paper",
             YardSize(clips=3600, cameras=60, frames=32, fps=12, width=448, height=336),
-            ModelSize(8, 224, 16, 768, 12, 12),
+            ModelSize(8, 224, 16, 768, 12, 12, "linear"),
             Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
+            None,
         ),
     )
 }

@@ -208,7 +208,7 @@ def provenance() -> dict:
 
 
 def _commit() -> str | None:
-    """Hash of the checked-out commit, '+' behind it where tracked files differ; None without git."""
+    """Hash of the commit, '+' behind it where tracked files differ; None without git."""
     try:
         git = ["git", "-C", str(ROOT)]
         run = {"capture_output": True, "text": True, "check": True}

@@ -28,6 +28,8 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from helpers.models.stem import ConvolutionalStem
+
 _HALF = {"t": "f", "h": "i", "w": "j"}
 
 
@@ -220,7 +222,8 @@ class SpaceTimeTransformer(nn.Module):
     """TimeSformer with any attention scheme and positional embedding.
 
     Constructor keywords and defaults are those of mmaction2's `TimeSformer`, so that changing
-    `type` in a config is enough; `positional_embedding` and `drop_path_rate` come on top.
+    `type` in a config is enough; `positional_embedding`, `patch_embedding` and
+    `drop_path_rate` come on top.
 
     Args:
         num_frames: frames T of a clip.
@@ -234,6 +237,8 @@ class SpaceTimeTransformer(nn.Module):
         dropout_ratio: dropout behind the positional embeddings.
         attention_type: a scheme of the paper, a key of `SCHEMES`.
         positional_embedding: "none", "space" or "space_time" (section 4.3, table 4).
+        patch_embedding: "linear" (section 3, equation 1), or "convolutional" for small models
+            that start without pretrained weights, see `ConvolutionalStem`.
         drop_path_rate: rate of dropped branches in the last layer, rising linearly from 0.
 
     Raises:
@@ -253,12 +258,14 @@ class SpaceTimeTransformer(nn.Module):
         dropout_ratio: float = 0.0,
         attention_type: str = "divided_space_time",
         positional_embedding: str = "space_time",
+        patch_embedding: str = "linear",
         drop_path_rate: float = 0.1,
     ) -> None:
         super().__init__()
         height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
         _check("attention_type", attention_type, tuple(SCHEMES))
         _check("positional_embedding", positional_embedding, POSITIONS)
+        _check("patch_embedding", patch_embedding, ("linear", "convolutional"))
         if height % patch_size or width % patch_size:
             raise ValueError(
                 f"img_size {height}×{width} is no multiple of patch_size {patch_size}: "
@@ -276,7 +283,10 @@ class SpaceTimeTransformer(nn.Module):
         self.attention_type = attention_type
         self.scheme = SCHEMES[attention_type]
 
-        self.patch_embed = PatchEmbed((height, width), patch_size, in_channels, embed_dims)
+        if patch_embedding == "linear":
+            self.patch_embed = PatchEmbed((height, width), patch_size, in_channels, embed_dims)
+        else:
+            self.patch_embed = ConvolutionalStem(patch_size, in_channels, embed_dims)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
         if positional_embedding != "none":
             places = self.grid[1] * self.grid[2]
@@ -292,12 +302,19 @@ class SpaceTimeTransformer(nn.Module):
         self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
 
     def init_weights(self, pretrained: str | None = None) -> None:
-        """Draw the weights; then load those of `pretrained`, where one is named."""
+        """Draw the weights; then load those of `pretrained`, where one is named.
+
+        Positions begin as waves as strong as the patches' own embedding: drawn small, as usual
+        before long pretraining, they take a short training most of its time to grow.
+        """
         for name, parameter in self.named_parameters():
-            if "temporal_fc" in name or name.endswith("bias"):
+            if "temporal_fc" in name or name.endswith("bias") or name == "time_embed":
                 nn.init.zeros_(parameter)
             elif "patch_embed" not in name and "norm" not in name:
                 trunc_normal_(parameter, std=0.02)
+        if hasattr(self, "pos_embed"):
+            waves = sine_positions(self.grid[1:], self.pos_embed.shape[-1])
+            self.pos_embed.data[0, 1:] = 0.5 * waves
         pretrained = pretrained or self.pretrained
         if pretrained:
             from helpers.models.checkpoints import load_pretrained
@@ -349,6 +366,20 @@ class SpaceTimeTransformer(nn.Module):
             for layer in self.transformer_layers.layers:
                 for attention in layer.attentions:
                     attention.attn.record = None
+
+
+def sine_positions(grid: tuple[int, int], embed_dims: int) -> Tensor:
+    """Sines and cosines of row and column, in waves from 6 to 600 patches long: [H·W, C].
+
+    Vaswani et al., arXiv 1706.03762, section 3.5, in two dimensions. Dimensions that four does not
+    divide stay zero.
+    """
+    count = embed_dims // 4
+    frequencies = 100.0 ** -(torch.arange(count) / count)
+    places = torch.cartesian_prod(*(torch.arange(size) for size in grid)).float()
+    angles = places[:, :, None] * frequencies  # [H·W, 2, C/4]
+    waves = torch.cat((angles.sin(), angles.cos()), dim=2).flatten(1)
+    return nn.functional.pad(waves, (0, embed_dims - waves.shape[1]))
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

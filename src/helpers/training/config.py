@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from helpers.profiles import ModelSize, Profile, Recipe
+from helpers.profiles import Profile, Recipe
 from helpers.training.device import Compute, loader_workers
 from helpers.training.runner import METRIC
 
@@ -65,7 +65,6 @@ def build_config(
         TypeError: a key of `recipe` that the recipe does not have.
     """
     steps = Recipe(**(vars(profile.recipe) | dict(recipe or {})))
-    size = profile.model
     kept = steps.keep_short_side is not None and frames is not None
     store = {
         "folder": str(frames),
@@ -79,7 +78,8 @@ def build_config(
         "data_folder": str(data),
         "classes": list(classes),
     }
-    train, test = pipelines(size, store if kept else None)
+    backbone = vars(profile.model) | {"attention_type": "divided_space_time"} | dict(model or {})
+    train, test = pipelines(backbone["num_frames"], backbone["img_size"], store if kept else None)
     workers = loader_workers(compute)
     loader = {
         "batch_size": steps.batch_size,
@@ -108,14 +108,12 @@ def build_config(
             "randomness": {"seed": seed},
             "model": {
                 "type": "Recognizer3D",
-                "backbone": {"type": "SpaceTimeTransformer"}
-                | vars(size)
-                | {"attention_type": "divided_space_time", "pretrained": steps.pretrained}
-                | dict(model or {}),
+                "backbone": {"type": "SpaceTimeTransformer", "pretrained": steps.pretrained}
+                | backbone,
                 "cls_head": {
                     "type": "Float32Head",
                     "num_classes": len(classes),
-                    "in_channels": size.embed_dims,
+                    "in_channels": backbone["embed_dims"],
                     "average_clips": "prob",
                     "loss_cls": {
                         "type": "CrossEntropyLoss",
@@ -140,7 +138,11 @@ def build_config(
             | {"dataset": dataset | {"part": "test", "pipeline": test, "test_mode": True}},
             "val_evaluator": accuracy,
             "test_evaluator": accuracy,
-            "train_cfg": {"type": "EpochBasedTrainLoop", "max_epochs": steps.epochs},
+            "train_cfg": {
+                "type": "EpochBasedTrainLoop",
+                "max_epochs": steps.epochs,
+                "val_interval": max(1, steps.epochs // 12),
+            },
             "val_cfg": {"type": "ValLoop", "fp16": low_precision},
             "test_cfg": {"type": "TestLoop", "fp16": low_precision},
             "optim_wrapper": _optimization(steps, compute),
@@ -169,21 +171,23 @@ def build_config(
     )
 
 
-def pipelines(size: ModelSize, store: Mapping | None) -> tuple[list[dict], list[dict]]:
+def pipelines(
+    num_frames: int, img_size: int, store: Mapping | None
+) -> tuple[list[dict], list[dict]]:
     """Transforms for training and for testing.
 
-    Both sample frames uniformly over the whole clip. Training crops and flips; testing squeezes
-    the whole picture into the square, since what matters may stand at its edge.
+    Both sample frames uniformly over the whole clip. Training crops a little and flips; testing
+    squeezes the whole picture into the square, since what matters may stand at its edge.
     """
-    square = {"type": "Resize", "scale": (size.img_size, size.img_size), "keep_ratio": False}
+    square = {"type": "Resize", "scale": (img_size, img_size), "keep_ratio": False}
     end = [{"type": "FormatShape", "input_format": "NCTHW"}, {"type": "PackActionInputs"}]
     train = [
         {"type": "OpenClip", "store": store},
-        {"type": "UniformSample", "clip_len": size.num_frames},
+        {"type": "UniformSample", "clip_len": num_frames},
         {"type": "ReadClip"},
         {
             "type": "RandomResizedCrop",
-            "area_range": (0.7, 1.0),
+            "area_range": (0.85, 1.0),
             "aspect_ratio_range": (1.0, 1.6),
         },
         square,
@@ -192,7 +196,7 @@ def pipelines(size: ModelSize, store: Mapping | None) -> tuple[list[dict], list[
     ]
     test = [
         {"type": "OpenClip", "store": store},
-        {"type": "UniformSample", "clip_len": size.num_frames, "test_mode": True},
+        {"type": "UniformSample", "clip_len": num_frames, "test_mode": True},
         {"type": "ReadClip"},
         square,
         *end,
@@ -214,13 +218,15 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
     for transform in pipeline:
         if transform.get("store"):
             del transform["store"]["folder"]
-    optimizer = {key: value for key, value in plain["optim_wrapper"].items() if key == "optimizer"}
+    backbone = plain["model"]["backbone"]
+    if backbone["pretrained"]:
+        backbone["pretrained"] = Path(backbone["pretrained"]).name
     listing = json.dumps(sorted(map(list, clips))).encode()
     return {
         "model": plain["model"],
         "pipeline": pipeline,
         "batch_size": plain["train_dataloader"]["batch_size"],
-        "optimizer": optimizer,
+        "optimizer": plain["optim_wrapper"]["optimizer"],
         "schedule": plain["param_scheduler"],
         "epochs": plain["train_cfg"]["max_epochs"],
         "seed": plain["randomness"]["seed"],
