@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+
+from helpers import compat  # noqa: F401  # isort: skip  (before anything of mmaction2)
 from mmaction.models.backbones import TimeSformer
 from mmengine.registry import init_default_scope
 
