@@ -73,14 +73,14 @@ PROFILES = {
         ),
         Profile(
             "demo",
-            YardSize(clips=3600, cameras=60, frames=16, fps=8, width=224, height=168),
+            YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
             ModelSize(8, 64, 8, 192, 6, 4, "convolutional"),
-            Recipe(3, 16, "AdamW", 3e-4, 0.05, 0.3, 72, 32, None),
-            Recipe(24, 32, "AdamW", 1e-3, 0.05, 2.0, 72, 32, None),
+            Recipe(2, 16, "AdamW", 3e-4, 0.05, 0.2, 72, 32, None),
+            Recipe(20, 32, "AdamW", 1e-3, 0.05, 2.0, 72, 32, None),
         ),
         Profile(
             "paper",
-            YardSize(clips=3600, cameras=60, frames=32, fps=12, width=448, height=336),
+            YardSize(clips=3600, cameras=120, frames=24, fps=12, width=448, height=336),
             ModelSize(8, 224, 16, 768, 12, 12, "linear"),
             Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
             None,

@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import re
+import struct
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,12 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, pickle.UnpicklingError, struct.error),
+    *(ValueError, LookupError, AttributeError, TypeError, AssertionError),
+)
+"""What `torch.load` raises on a file that is cut or of another kind, found by trying such files."""
 
 
 class CheckpointError(RuntimeError):
@@ -48,11 +55,12 @@ def read_weights(source: str) -> dict[str, Tensor]:
             f"{source} cannot be fetched ({error}). Fetch it on a machine with a network and name "
             "the file instead."
         ) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        kept = f" (first remove it from {torch.hub.get_dir()}/checkpoints)" if remote else ""
         raise CheckpointError(
             f"{source} does not open as a checkpoint of weights: {reason} It is cut, of another "
-            "kind, or holds more than tensors; fetch it again, or save its state_dict alone."
+            f"kind, or holds more than tensors; fetch it again{kept}, or save its state_dict alone."
         ) from error
     weights = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else {}
     weights = {name: value for name, value in weights.items() if isinstance(value, Tensor)}

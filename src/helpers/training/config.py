@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def build_config(
             "val_cfg": {"type": "ValLoop", "fp16": low_precision},
             "test_cfg": {"type": "TestLoop", "fp16": low_precision},
             "optim_wrapper": _optimization(steps, compute),
-            "param_scheduler": _schedule(steps),
+            "param_scheduler": _schedule(steps, math.ceil(sum(counts) / steps.batch_size)),
             "default_hooks": {
                 "timer": {"type": "IterTimerHook"},
                 "logger": {"type": "LoggerHook", "interval": 10, "log_metric_by_epoch": True},
@@ -160,7 +161,7 @@ def build_config(
                 },
                 "sampler_seed": {"type": "DistSamplerSeedHook"},
             },
-            "custom_hooks": [{"type": "ProgressHook"}],
+            "custom_hooks": [{"type": "ProgressHook"}, {"type": "CatchUpHook"}],
             "visualizer": {"type": "ActionVisualizer", "vis_backends": backends},
             "env_cfg": {
                 "cudnn_benchmark": compute.device == "cuda",
@@ -176,8 +177,9 @@ def pipelines(
 ) -> tuple[list[dict], list[dict]]:
     """Transforms for training and for testing.
 
-    Both sample frames uniformly over the whole clip. Training crops a little and flips; testing
-    squeezes the whole picture into the square, since what matters may stand at its edge.
+    Both sample frames uniformly over the whole clip. Training crops a little, flips, and changes
+    light and colours as other cameras would; testing squeezes the whole picture into the square,
+    since what matters may stand at its edge.
     """
     square = {"type": "Resize", "scale": (img_size, img_size), "keep_ratio": False}
     end = [{"type": "FormatShape", "input_format": "NCTHW"}, {"type": "PackActionInputs"}]
@@ -192,6 +194,7 @@ def pipelines(
         },
         square,
         {"type": "Flip", "flip_ratio": 0.5},
+        {"type": "ColorJitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.05},
         *end,
     ]
     test = [
@@ -251,21 +254,27 @@ def _optimization(steps: Recipe, compute: Compute) -> dict:
     return {"type": "AmpOptimWrapper", "dtype": compute.precision, "loss_scale": scale} | wrapper
 
 
-def _schedule(steps: Recipe) -> list[dict]:
-    """Warm-up and cosine for AdamW; the paper's two falls by ten for SGD (section 4)."""
+def _schedule(steps: Recipe, iterations: int) -> list[dict]:
+    """Warm-up and cosine for AdamW; the paper's two falls by ten for SGD (section 4).
+
+    The warm-up takes at most half of the epochs. It is left out where it has less than two
+    iterations to rise in, `iterations` being those of an epoch: it would never end.
+    """
     if steps.optimizer == "SGD":
         falls = [round(steps.epochs * share) for share in (11 / 15, 14 / 15)]
         return [{"type": "MultiStepLR", "milestones": falls, "gamma": 0.1, "by_epoch": True}]
-    warm = steps.warmup_epochs
+    warm = min(steps.warmup_epochs, steps.epochs / 2)
+    rises = int(warm * iterations) >= 2
     rise = {"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "end": warm}
     fall = {
         "type": "CosineAnnealingLR",
         "eta_min_ratio": 0.01,
         "by_epoch": True,
-        "begin": warm,
+        "begin": warm if rises else 0,
         "end": steps.epochs,
     }
-    return [stage | {"convert_to_iter_based": True} for stage in (rise, fall)]
+    stages = (rise, fall) if rises else (fall,)
+    return [stage | {"convert_to_iter_based": True} for stage in stages]
 
 
 def _wandb_backend(folder: Path) -> dict:

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_state_dict
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -26,7 +27,7 @@ def load_model(training: Training, compute: Compute, which: str = "best") -> nn.
     Returns:
         mmaction2's recogniser in evaluation mode.
     """
-    config = Config.fromfile(training.config)
+    config = _config(training)
     config.model.backbone.pretrained = None  # the training's own weights come instead
     model = MODELS.build(config.model)
     path = {"best": training.best, "last": training.last}[which]
@@ -35,9 +36,16 @@ def load_model(training: Training, compute: Compute, which: str = "best") -> nn.
     return model.to(compute.device).eval()
 
 
+def _config(training: Training) -> Config:
+    """The dumped config; what it names is found in mmaction2's registries from now on."""
+    config = Config.fromfile(training.config)
+    init_default_scope(config.default_scope)
+    return config
+
+
 def classes_of(training: Training) -> list[str]:
     """Class names in the order of the network's outputs."""
-    return list(Config.fromfile(training.config).train_dataloader.dataset.classes)
+    return list(_config(training).train_dataloader.dataset.classes)
 
 
 def autocast(compute: Compute) -> torch.autocast:
@@ -56,7 +64,7 @@ def predict(
     Returns:
         One row per clip: path, group, label, predicted, and per class its probability `p_<class>`.
     """
-    config = Config.fromfile(training.config)
+    config = _config(training)
     loader = config.test_dataloader
     loader.dataset.part = part
     classes = list(loader.dataset.classes)
@@ -90,7 +98,7 @@ class ClipReader:
     """Reads single clips through the pipeline that testing uses."""
 
     def __init__(self, model: nn.Module, training: Training, part: str = "test") -> None:
-        settings = Config.fromfile(training.config).test_dataloader.dataset
+        settings = _config(training).test_dataloader.dataset
         settings.part = part
         self.dataset = DATASETS.build(settings)
         self.dataset.full_init()

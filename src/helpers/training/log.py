@@ -37,6 +37,8 @@ def read_scalars(folder: Path) -> pd.DataFrame:
                 if name in _NAMES and ("loss" in entry) == (_NAMES[name][0] == "train"):
                     part, short = _NAMES[name]
                     values[part, entry["step"], short] = (entry.get("epoch", entry["step"]), value)
+    if not values:
+        raise FileNotFoundError(f"{folder}: its log holds no values yet; train on.")
     rows = [
         {"part": part, "epoch": epoch, "step": step, "name": name, "value": value}
         for (part, step, name), (epoch, value) in values.items()
@@ -60,11 +62,11 @@ def _fraction_of_epochs(table: pd.DataFrame) -> pd.DataFrame:
     losses = table[training & (table["name"] == "loss")]
     if losses.empty:
         return table
-    last = losses.iloc[-1]
-    per_epoch = last["step"] / last["epoch"] if last["epoch"] else 1
-    iterations = losses.groupby("epoch")["step"].max().iloc[:-1]
-    if len(iterations):
-        per_epoch = (iterations / iterations.index).max()
+    last, first = losses.iloc[-1], losses.groupby("epoch")["step"].min()
+    per_epoch = last["step"] / last["epoch"]
+    if len(first) > 1:  # each epoch is first logged at the same place in it
+        epochs = first.index[-1] - first.index[0]
+        per_epoch = (first.iloc[-1] - first.iloc[0]) / epochs
     table["epoch"] = table["epoch"].astype(float)
     table.loc[training, "epoch"] = table.loc[training, "step"] / per_epoch
     return table

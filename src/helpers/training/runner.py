@@ -35,6 +35,23 @@ class NotebookRunner(Runner):
         if written.exists():  # on the main process
             written.replace(Path(out_dir) / filename)
 
+    def resume(self, *args, **settings) -> None:
+        """Resume, and forget a best checkpoint that is gone.
+
+        An epoch's checkpoint is saved before the epoch is validated. A kill behind that validation
+        leaves a checkpoint that still names the former best one, which was removed meanwhile.
+        """
+        super().resume(*args, **settings)
+        best = self.message_hub.runtime_info.get("best_ckpt")
+        if best is None:
+            return
+        here = Path(self.work_dir) / Path(best).name  # the folder may have been moved
+        if here.exists():
+            self.message_hub.update_info("best_ckpt", str(here))
+        else:
+            self.message_hub.pop_info("best_ckpt")
+            self.message_hub.pop_info("best_score")
+
 
 @OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):
@@ -83,7 +100,7 @@ class ProgressHook(Hook):
         """Note the seconds before the checkpoint is saved."""
         seconds = time.perf_counter() - self.start
         runner.message_hub.update_info("train_seconds", seconds)
-        if runner.val_dataloader is None or not self._validates(runner):
+        if runner.val_dataloader is None or not validates(runner, runner.epoch + 1):
             self._say(runner, f"epoch {runner.epoch + 1:3d} of {runner.max_epochs}", "")
 
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -91,10 +108,6 @@ class ProgressHook(Hook):
         top1, mean = metrics["acc/top1"], metrics[METRIC]
         validated = f" · validation top-1 {top1:.3f}, mean class accuracy {mean:.3f}"
         self._say(runner, f"epoch {runner.epoch:3d} of {runner.max_epochs}", validated)
-
-    def _validates(self, runner) -> bool:
-        loop, epoch = runner.train_loop, runner.epoch + 1
-        return epoch == runner.max_epochs or epoch % loop.val_interval == 0
 
     def _left(self, runner) -> float:
         """Seconds until the end, by the speed since the start or the resumption."""
@@ -108,3 +121,24 @@ class ProgressHook(Hook):
         print(
             f"{where} · loss {loss:.3f}{validated} · {spent:.0f} s, {left:.0f} s left", flush=True
         )
+
+
+@HOOKS.register_module()
+class CatchUpHook(Hook):
+    """Repeat the validation of the epoch that a training resumes behind.
+
+    Its checkpoint was saved before it was validated: the score is not in it, and the epoch may be
+    the best, or the last.
+    """
+
+    priority = "LOWEST"  # behind the hook that saves the best checkpoint
+
+    def before_train(self, runner) -> None:
+        """Validate where the epoch is one that is validated."""
+        if runner.epoch and runner.val_dataloader is not None and validates(runner, runner.epoch):
+            runner.val_loop.run()
+
+
+def validates(runner: Runner, epoch: int) -> bool:
+    """Whether the training validates behind this epoch, counted from 1."""
+    return epoch == runner.max_epochs or epoch % runner.train_loop.val_interval == 0

@@ -1,7 +1,6 @@
 """Load a finished training, resume a cut one, else train."""
 
 import logging
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config
 
 from helpers.files import read_json, whole_file, write_json
+from helpers.models.checkpoints import UNREADABLE
 from helpers.runs import provenance
 from helpers.training.config import identity
 from helpers.training.runner import METRIC
@@ -98,7 +98,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     for path in found:
         try:
             torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        except UNREADABLE as error:
             log.warning("%s does not open (%s): an earlier one is taken", path, error)
         else:
             return path
@@ -140,8 +140,9 @@ def _finish(folder: Path, runner) -> Training:
         "made": provenance(),
     }
     write_json(folder / "training.json", finished)
-    for path in (*folder.glob("epoch_*.pth"), *folder.glob("best_*.pth")):
-        path.unlink()
+    for pattern in ("epoch_*.pth", "best_*.pth", ".*.part*"):  # of a kill's parts too
+        for path in folder.glob(pattern):
+            path.unlink()
     (folder / "last_checkpoint").unlink(missing_ok=True)
     keys = ("epochs", "seconds", "best_epoch", "best_score")
     return Training(folder, **{key: finished[key] for key in keys}, was_loaded=False)
