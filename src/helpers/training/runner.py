@@ -38,8 +38,8 @@ class NotebookRunner(Runner):
     def resume(self, *args, **settings) -> None:
         """Resume, and forget a best checkpoint that is gone.
 
-        An epoch's checkpoint is saved before the epoch is validated. A kill behind that validation
-        leaves a checkpoint that still names the former best one, which was removed meanwhile.
+        A former best one is removed before the new one is saved: a kill between leaves an epoch's
+        checkpoint that names a file which is no more.
         """
         super().resume(*args, **settings)
         best = self.message_hub.runtime_info.get("best_ckpt")
