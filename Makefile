@@ -36,7 +36,7 @@ help: ## list the targets and the settings of a run
 	@echo "  PROFILE=demo       size: smoke (seconds), demo (CPU, minutes), paper (GPU)"
 	@echo "  DATA=folder        a folder of class folders; without it the simulated yard"
 	@echo "  GROUP_PATTERN=...  regular expression; its first group names a clip's recording"
-	@echo "  SEED=0  EPOCHS=12  TENSORBOARD=1  WANDB=1"
+	@echo "  SEED=0  EPOCHS=4  TENSORBOARD=1  WANDB=1"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv

@@ -194,7 +194,7 @@ def pipelines(
         },
         square,
         {"type": "Flip", "flip_ratio": 0.5},
-        {"type": "ColorJitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.05},
+        {"type": "ColorJitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.0},
         *end,
     ]
     test = [
