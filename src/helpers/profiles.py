@@ -75,8 +75,8 @@ PROFILES = {
             "demo",
             YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
             ModelSize(8, 64, 8, 128, 4, 4, "convolutional"),
-            Recipe(5, 16, "AdamW", 4e-4, 0.05, 0.3, 72, 32, None),
-            Recipe(36, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
+            Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
+            Recipe(56, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
         ),
         Profile(
             "paper",

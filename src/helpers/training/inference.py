@@ -57,9 +57,20 @@ def autocast(compute: Compute) -> torch.autocast:
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, training: Training, compute: Compute, part: str = "test"
+    model: nn.Module,
+    training: Training,
+    compute: Compute,
+    part: str = "test",
+    mirror: bool = False,
 ) -> pd.DataFrame:
-    """Predict every clip of a part, one view each.
+    """Predict every clip of a part.
+
+    Args:
+        model: from `load_model`.
+        training: that it comes from.
+        compute: where it is.
+        part: "train", "val" or "test".
+        mirror: average the probabilities of two views, the clip and its mirror image.
 
     Returns:
         One row per clip: path, group, label, predicted, and per class its probability `p_<class>`.
@@ -71,16 +82,25 @@ def predict(
     batches = Runner.build_dataloader(loader)
     rows, probabilities = [], []
     for batch in tqdm(batches, desc=f"Predicting {part}", mininterval=2):
-        with autocast(compute):
-            results = model.test_step(batch)
-        probabilities += [result.pred_score.float().cpu().numpy() for result in results]
+        views = [_scores(model, batch, compute)]
+        if mirror:
+            mirrored = [clip.flip(-1) for clip in batch["inputs"]]
+            views.append(_scores(model, batch | {"inputs": mirrored}, compute))
+        probabilities.append(np.mean(views, axis=0))
     for index in range(len(batches.dataset)):
         sample = batches.dataset.get_data_info(index)
         row = {"path": sample["path"], "group": sample["group"]}
         rows.append(row | {"label": classes[sample["label"]]})
-    table, scores = pd.DataFrame(rows), np.stack(probabilities)
+    table, scores = pd.DataFrame(rows), np.concatenate(probabilities)
     table["predicted"] = [classes[best] for best in scores.argmax(1)]
     return table.join(pd.DataFrame(scores, columns=[f"p_{name}" for name in classes]))
+
+
+def _scores(model: nn.Module, batch: dict, compute: Compute) -> np.ndarray:
+    """Probabilities [clips, classes] of one view of a batch."""
+    with autocast(compute):
+        results = model.test_step(batch)
+    return np.stack([result.pred_score.float().cpu().numpy() for result in results])
 
 
 @dataclass(frozen=True)
