@@ -454,6 +454,15 @@ class TestPrediction:
         assert table["predicted"].tolist() == ["ab"[best] for best in scores.argmax(1)]
         assert (table["predicted"] == table["label"]).all()
 
+    def test_mirrored_view_is_averaged_with_the_clip_itself(self, model, trained, table):
+        both = predict(model, trained[-1], CPU, mirror=True)
+        reader = ClipReader(model, trained[-1])
+        for row, alone in zip(both.itertuples(), table.itertuples(), strict=True):
+            mirrored = reader.read(row.path).inputs.flip(-1)
+            with torch.no_grad():
+                scores = model.cls_head(model.backbone(mirrored)).softmax(1)[0]
+            assert row.p_a == pytest.approx((alone.p_a + scores[0].item()) / 2, abs=1e-5)
+
     def test_validation_part_scores_as_it_did_in_training(self, model, trained):
         table = predict(model, trained[-1], CPU, part="val")
         assert set(table["group"]) == {"cam2"}
