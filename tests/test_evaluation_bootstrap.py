@@ -76,6 +76,17 @@ def test_a_single_group_draws_clips_and_says_so(caplog):
     assert "one group" in caplog.text and "GROUP_PATTERN" in caplog.text
 
 
+def test_few_groups_that_score_alike_still_have_a_width_and_it_is_said(caplog):
+    one = pd.DataFrame({"label": list("aabb"), "predicted": list("abba")})
+    table = pd.concat([one.assign(group=name) for name in "wxyz"], ignore_index=True)
+    table = table.assign(p_a=0.5, p_b=0.5)
+    with caplog.at_level(logging.WARNING):
+        interval = bootstrap_intervals(table, n=4000)["top1"]
+    assert interval["value"] == 0.5
+    assert width(interval) == pytest.approx(2 * 1.96 * np.sqrt(0.5 * 0.5 / 16), rel=0.15)
+    assert "Only 4 recordings" in caplog.text
+
+
 def test_the_same_seed_gives_the_same_limits_in_any_order_of_rows():
     table = draw(10, 5, np.random.default_rng(5), 0.2)
     assert bootstrap_intervals(table) == bootstrap_intervals(table.sample(frac=1, random_state=1))

@@ -22,6 +22,9 @@ from helpers.evaluation.metrics import (
 
 logger = logging.getLogger(__name__)
 
+FEW_GROUPS = 10
+"""With fewer recordings than this, clips are drawn within the drawn recordings too."""
+
 
 def bootstrap_intervals(
     table: pd.DataFrame,
@@ -32,9 +35,10 @@ def bootstrap_intervals(
 ) -> dict[str, dict[str, float]]:
     """Value and interval of metrics over recordings drawn with replacement.
 
-    With fewer than two groups there is nothing to draw from: single clips are drawn instead, and
-    a logged warning says so, since such an interval is too narrow for clips that resemble each
-    other.
+    With fewer than `FEW_GROUPS` groups the clips of each drawn group are drawn too (two stages, as
+    in section 3.8 there), and a logged warning says so: groups that happen to score alike would
+    otherwise give an interval without width. With fewer than two groups single clips are drawn,
+    and a logged warning says that the interval is too narrow where clips resemble each other.
 
     Args:
         table: predictions; the column `group` names each clip's recording.
@@ -126,5 +130,17 @@ def _drawn_confusions(table: pd.DataFrame, n: int, seed: int) -> tuple[np.ndarra
     true = table["label"].map(index).to_numpy(int)
     predicted = table["predicted"].map(index).to_numpy(int)
     np.add.at(by_unit, (unit, true, predicted), 1)
-    times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=n)
+    rng = np.random.default_rng(seed)
+    if 2 <= groups.nunique() < FEW_GROUPS:
+        logger.warning(
+            "Only %d recordings: their clips are drawn too, since so few draws of whole recordings "
+            "would tell little. Take the intervals as rough.",
+            groups.nunique(),
+        )
+        chosen = rng.integers(units, size=(n, units))
+        sizes = by_unit.sum((1, 2))
+        shares = by_unit.reshape(units, -1) / sizes[:, None]
+        drawn = rng.multinomial(sizes[chosen], shares[chosen]).sum(1)
+        return by_unit.sum(0), drawn.reshape(n, k, k)
+    times = rng.multinomial(units, np.full(units, 1 / units), size=n)
     return by_unit.sum(0), np.tensordot(times, by_unit, axes=1)
