@@ -1,14 +1,19 @@
 """The backbone against mmaction2's, and against the paper's numbers."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from helpers import compat  # noqa: F401  # isort: skip  (before anything of mmaction2)
+import mmaction
 from mmaction.models.backbones import TimeSformer
+from mmaction.registry import MODELS
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from helpers.models import SpaceTimeTransformer
-from helpers.models.transformer import SCHEMES
+from helpers.models.transformer import SCHEMES, DropPath
 
 init_default_scope("mmaction")  # mmaction2 finds its layers by it
 
@@ -60,6 +65,118 @@ def test_recorded_weights_sum_to_one_and_leave_the_output_as_it_is(scheme):
     with torch.no_grad():
         model(clips())
     assert len(layers[0]) == len(SCHEMES[scheme]), "nothing is recorded behind the block"
+
+
+def test_gradients_of_recorded_weights_are_kept():
+    model = randomised(SpaceTimeTransformer(**TINY))
+    with model.explaining() as layers:
+        feature = model(clips())
+    feature[:, 0].sum().backward()
+    for weights in (weights for steps in layers for weights in steps):
+        assert weights.grad.shape == weights.shape
+    time, space = layers[-1]
+    assert space.grad[:, :, 0].any(), "the class token's row decides its feature"
+    assert not space.grad[:, :, 1:].any(), "behind the last step nobody reads the patches"
+    assert not time.grad.isnan().any() and time.grad.any()
+
+
+def test_only_the_chosen_layers_are_recorded():
+    model = randomised(SpaceTimeTransformer(**TINY))
+    with torch.no_grad(), model.explaining(layers=[1]) as layers:
+        model(clips())
+    assert [len(steps) for steps in layers] == [0, 2]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_checkpointing_changes_memory_and_no_gradient(scheme):
+    kept, saved = {}, {}
+    for switch in (False, True):
+        model = randomised(
+            SpaceTimeTransformer(**TINY, attention_type=scheme, gradient_checkpointing=switch)
+        ).train()
+        torch.manual_seed(0)  # drop path drops the same clips, also when computed again
+        kept[switch] = 0
+
+        def count(tensor, switch=switch):
+            kept[switch] += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            loss = model(clips()).square().sum()
+        loss.backward()
+        saved[switch] = {name: value.grad for name, value in model.named_parameters()}
+    assert kept[True] < kept[False] / 2
+    for name, gradient in saved[False].items():
+        torch.testing.assert_close(saved[True][name], gradient, atol=1e-4, rtol=1e-4)
+
+
+def test_recording_works_while_checkpointing_is_on():
+    model = randomised(SpaceTimeTransformer(**TINY, gradient_checkpointing=True)).train()
+    with model.explaining() as layers:
+        model(clips()).sum().backward()
+    assert [len(steps) for steps in layers] == [2, 2]
+    assert layers[0][0].grad is not None
+
+
+def test_drop_path_rises_linearly_to_its_rate():
+    model = SpaceTimeTransformer(**TINY | {"num_transformer_layers": 5}, drop_path_rate=0.2)
+    rates = [layer.ffns[0].drop_path.rate for layer in model.transformer_layers.layers]
+    assert rates == pytest.approx([0.0, 0.05, 0.1, 0.15, 0.2])
+
+
+def test_drop_path_drops_whole_clips_and_keeps_the_mean():
+    torch.manual_seed(0)
+    branch = DropPath(0.25).train()(torch.ones(4000 * 3, 2), clips=4000).view(4000, 3, 2)
+    assert branch.unique().tolist() == pytest.approx([0, 1 / 0.75])
+    assert (branch == branch[:, :1, :1]).all()
+    assert branch.mean().item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("scheme", ["divided_space_time", "axial"])
+def test_class_token_takes_part_in_time_when_asked(scheme):
+    """Equation 13: the class token is a key of every temporal group, and learns from the groups."""
+    model = randomised(
+        SpaceTimeTransformer(**TINY, attention_type=scheme, class_token_in_time=True)
+    )
+    with torch.no_grad(), model.explaining() as layers:
+        model(clips())
+    assert layers[0][0].shape == (2 * 16, 3, 5, 5), "four frames and the class token"
+    released = randomised(SpaceTimeTransformer(**TINY, attention_type=scheme))
+    released.load_state_dict(model.state_dict())
+    with torch.no_grad(), released.explaining() as layers:
+        released(clips())
+        assert layers[0][0].shape == (2 * 16, 3, 4, 4)
+        assert not torch.allclose(model(clips()), released(clips()), atol=1e-3)
+
+
+def test_one_temporal_group_with_class_token_is_equation_13():
+    model = randomised(SpaceTimeTransformer(**TINY, class_token_in_time=True))
+    attention = model.transformer_layers.layers[0].attentions[0]
+    generator = torch.Generator().manual_seed(3)
+    tokens = torch.randn(1, 4, 4, 4, 24, generator=generator)
+    class_token = torch.randn(1, 1, 24, generator=generator)
+    with torch.no_grad():
+        got, _ = attention(tokens, class_token)
+        sequence = attention.norm(torch.cat((class_token[0], tokens[0, :, 2, 1]))).unsqueeze(0)
+        theirs = torch.nn.MultiheadAttention(24, 3, batch_first=True)
+        theirs.load_state_dict(attention.attn.state_dict())
+        wanted = tokens[0, :, 2, 1] + attention.temporal_fc(
+            theirs(sequence, sequence, sequence)[0][0, 1:]
+        )
+    torch.testing.assert_close(got[0, :, 2, 1], wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["divST", "jointST", "spaceOnly"])
+def test_configs_of_mmaction2_build_with_nothing_but_the_type_changed(name):
+    folder = Path(mmaction.__file__).parent / ".mim/configs/recognition/timesformer"
+    config = Config.fromfile(folder / f"timesformer_{name}_8xb8-8x32x1-15e_kinetics400-rgb.py")
+    with torch.device("meta"):
+        theirs = MODELS.build(config.model)
+        config.model.backbone.type = "SpaceTimeTransformer"
+        ours = MODELS.build(config.model)
+    assert isinstance(ours.backbone, SpaceTimeTransformer)
+    shapes = [{n: v.shape for n, v in model.state_dict().items()} for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -120,6 +237,9 @@ def test_extra_steps_start_without_effect():
         ({"img_size": 36}, "36×36"),
         ({"num_heads": 5}, "num_heads 5"),
         ({"attention_type": "sparse_local_global", "num_frames": 3}, "make each even"),
+        ({"attention_type": "axial", "transformer_layers": {"type": "x"}}, "transformer_layers"),
+        ({"norm_cfg": {"type": "BN"}}, "norm_cfg type 'BN'"),
+        ({"attention_type": "joint_space_time", "class_token_in_time": True}, "no step over time"),
     ],
 )
 def test_sizes_that_do_not_fit_are_named(change, word):

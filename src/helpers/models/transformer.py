@@ -15,9 +15,9 @@ linear layer that starts at zero: a pretrained image transformer is undisturbed 
 Parameter names are those of mmaction2's `TimeSformer`: checkpoints open on both sides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
 from helpers.models.stem import ConvolutionalStem
 
@@ -83,6 +84,22 @@ SCHEMES = {
 }
 
 POSITIONS = ("none", "space", "space_time")
+NORM = {"type": "LN", "eps": 1e-6}
+
+
+def with_class_token_in_time(attention_type: str) -> tuple[Step, ...]:
+    """The scheme in which the class token takes part in the steps over time (equation 13).
+
+    Raises:
+        ValueError: the scheme has no step over time.
+    """
+    scheme = SCHEMES[attention_type]
+    if TIME not in scheme:
+        having = ", ".join(name for name, steps in SCHEMES.items() if TIME in steps)
+        raise ValueError(
+            f"class_token_in_time: {attention_type} has no step over time; it is for {having}."
+        )
+    return tuple(replace(step, class_token=True) if step is TIME else step for step in scheme)
 
 
 class DropPath(nn.Module):
@@ -107,7 +124,8 @@ class SelfAttention(nn.Module):
 
     Fused, so that no matrix of weights is stored; but groups of at most `OPEN_TOKENS` tokens go
     through two plain products on a CPU, where the fused kernel is 2 to 5 times slower on them.
-    While `record` is a list, the weights [groups, heads, tokens, tokens] are appended to it.
+    While `record` is a list, the weights [groups, heads, tokens, tokens] are appended to it, and
+    keep their gradient where one is computed.
     """
 
     OPEN_TOKENS = 128
@@ -133,6 +151,8 @@ class SelfAttention(nn.Module):
             scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
             weights = scores.softmax(-1)
             if self.record is not None:
+                if weights.requires_grad:
+                    weights.retain_grad()
                 self.record.append(weights)
             mixed = weights @ value
         return self.out_proj(rearrange(mixed, "g n l d -> g l (n d)"))
@@ -222,8 +242,7 @@ class SpaceTimeTransformer(nn.Module):
     """TimeSformer with any attention scheme and positional embedding.
 
     Constructor keywords and defaults are those of mmaction2's `TimeSformer`, so that changing
-    `type` in a config is enough; `positional_embedding`, `patch_embedding` and
-    `drop_path_rate` come on top.
+    `type` in a config is enough; those behind `norm_cfg` come on top.
 
     Args:
         num_frames: frames T of a clip.
@@ -235,14 +254,22 @@ class SpaceTimeTransformer(nn.Module):
         num_transformer_layers: layers.
         in_channels: colour channels.
         dropout_ratio: dropout behind the positional embeddings.
+        transformer_layers: None; the scheme decides what a layer is.
         attention_type: a scheme of the paper, a key of `SCHEMES`.
+        norm_cfg: of the last norm, a LayerNorm.
         positional_embedding: "none", "space" or "space_time" (section 4.3, table 4).
         patch_embedding: "linear" (section 3, equation 1), or "convolutional" for small models
             that start without pretrained weights, see `ConvolutionalStem`.
+        class_token_in_time: let the class token take part in the steps over time, as equation 13
+            of the paper has it. The code that its authors released leaves it out, and so does
+            mmaction2; their weights want it left out.
         drop_path_rate: rate of dropped branches in the last layer, rising linearly from 0.
+        gradient_checkpointing: keep only what enters a layer, and compute the rest again for the
+            backward pass: less memory for a quarter to a third more time.
 
     Raises:
-        ValueError: an unknown scheme or embedding, or sizes that do not divide.
+        ValueError: an unknown scheme or embedding, sizes that do not divide, a scheme without a
+            step over time whose class token is to take part in it, or other layers or norms.
     """
 
     def __init__(
@@ -256,16 +283,26 @@ class SpaceTimeTransformer(nn.Module):
         num_transformer_layers: int = 12,
         in_channels: int = 3,
         dropout_ratio: float = 0.0,
+        transformer_layers: None = None,
         attention_type: str = "divided_space_time",
+        norm_cfg: Mapping = NORM,
         positional_embedding: str = "space_time",
         patch_embedding: str = "linear",
+        class_token_in_time: bool = False,
         drop_path_rate: float = 0.1,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
         _check("attention_type", attention_type, tuple(SCHEMES))
         _check("positional_embedding", positional_embedding, POSITIONS)
         _check("patch_embedding", patch_embedding, ("linear", "convolutional"))
+        _check("norm_cfg type", norm_cfg.get("type"), ("LN",))
+        if transformer_layers is not None:
+            raise ValueError(
+                "transformer_layers cannot be given: attention_type decides what a layer is. Leave "
+                "it out, or take mmaction2's TimeSformer."
+            )
         if height % patch_size or width % patch_size:
             raise ValueError(
                 f"img_size {height}×{width} is no multiple of patch_size {patch_size}: "
@@ -282,6 +319,9 @@ class SpaceTimeTransformer(nn.Module):
         self.pretrained = pretrained
         self.attention_type = attention_type
         self.scheme = SCHEMES[attention_type]
+        if class_token_in_time:
+            self.scheme = with_class_token_in_time(attention_type)
+        self.gradient_checkpointing = gradient_checkpointing
 
         if patch_embedding == "linear":
             self.patch_embed = PatchEmbed((height, width), patch_size, in_channels, embed_dims)
@@ -299,7 +339,7 @@ class SpaceTimeTransformer(nn.Module):
             SpaceTimeLayer(self.scheme, embed_dims, num_heads, float(drop))
             for drop in np.linspace(0, drop_path_rate, num_transformer_layers)
         )
-        self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.norm = nn.LayerNorm(embed_dims, eps=norm_cfg.get("eps", 1e-5))
 
     def init_weights(self, pretrained: str | None = None) -> None:
         """Draw the weights; then load those of `pretrained`, where one is named.
@@ -341,29 +381,44 @@ class SpaceTimeTransformer(nn.Module):
         if self.attention_type == "space_only":  # frames are clips of their own until the end
             tokens = rearrange(tokens, "b t h w c -> (b t) 1 h w c")
             class_token = repeat(class_token, "b 1 c -> (b t) 1 c", t=frames)
+        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         for layer in self.transformer_layers.layers:
-            tokens, class_token = layer(tokens, class_token)
+            if recompute:
+                tokens, class_token = checkpoint(layer, tokens, class_token, use_reentrant=False)
+            else:
+                tokens, class_token = layer(tokens, class_token)
         if self.attention_type == "space_only":
             tokens = rearrange(tokens, "(b t) 1 h w c -> b t h w c", t=frames)
             class_token = reduce(class_token, "(b t) 1 c -> b 1 c", "mean", t=frames)
         return self.norm(tokens), self.norm(class_token)
 
     @contextmanager
-    def explaining(self) -> Iterator[list[list[Tensor]]]:
+    def explaining(self, layers: Iterable[int] | None = None) -> Iterator[list[list[Tensor]]]:
         """Record the attention weights of the forward passes inside the block.
 
+        Under autograd each recorded tensor has its gradient in `.grad` after a backward pass.
+        Outside of the block nothing is recorded, and attention is fused again.
+
+        Args:
+            layers: which to record, counted from 0; all when None.
+
         Yields:
-            One list per layer; after a forward pass it holds, for each step of the scheme, the
-            weights [B·groups, heads, tokens, tokens], the class token first where it takes part.
+            One list per layer of the network; after a forward pass it holds, for each step of the
+            scheme, the weights [B·groups, heads, tokens, tokens], the class token first where it
+            takes part. Those of layers that are not recorded stay empty.
         """
-        records: list[list[Tensor]] = [[] for _ in self.transformer_layers.layers]
-        for layer, record in zip(self.transformer_layers.layers, records, strict=True):
-            for attention in layer.attentions:
-                attention.attn.record = record
+        network = self.transformer_layers.layers
+        records: list[list[Tensor]] = [[] for _ in network]
+        chosen = range(len(network)) if layers is None else list(layers)
+        recomputes, self.gradient_checkpointing = self.gradient_checkpointing, False
         try:
+            for place in chosen:
+                for attention in network[place].attentions:
+                    attention.attn.record = records[place]
             yield records
         finally:
-            for layer in self.transformer_layers.layers:
+            self.gradient_checkpointing = recomputes
+            for layer in network:
                 for attention in layer.attentions:
                     attention.attn.record = None
 
