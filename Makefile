@@ -14,13 +14,16 @@ DATA :=
 GROUP_PATTERN :=
 SEED :=
 EPOCHS :=
+VARIANT :=
+MODEL :=
+RECIPE :=
 TENSORBOARD :=
 WANDB :=
 STEPS :=
 ARGS :=
 UPGRADE :=
 
-SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS TENSORBOARD WANDB
+SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE TENSORBOARD WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
@@ -37,6 +40,9 @@ help: ## list the targets and the settings of a run
 	@echo "  DATA=folder        a folder of class folders; without it the simulated yard"
 	@echo "  GROUP_PATTERN=...  regular expression; its first group names a clip's recording"
 	@echo "  SEED=0  EPOCHS=4  TENSORBOARD=1  WANDB=1"
+	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr"
+	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
+	@echo "  RECIPE='lr=0.001 accumulate=4 compile=true'               how it is trained"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv

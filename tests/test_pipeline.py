@@ -47,6 +47,16 @@ class TestSettings:
         assert (values["NAME"], values["SEED"]) == ("7", 7)
         assert (values["TENSORBOARD"], values["WANDB"]) == (True, False)
 
+    def test_changes_arrive_as_numbers_words_and_nothing(self, tmp_path):
+        text = "lr=1e-3 accumulate=4 pretrained=vit.pth compile=true keep_short_side=null"
+        assert resolve({"RECIPE": text}, tmp_path)["RECIPE"] == {
+            "lr": 0.001,
+            "accumulate": 4,
+            "pretrained": "vit.pth",
+            "compile": True,
+            "keep_short_side": None,
+        }
+
     @pytest.mark.parametrize(
         ("key", "text", "part"),
         [
@@ -55,6 +65,7 @@ class TestSettings:
             ("PROFILE", "huge", "smoke, demo, paper"),
             ("DATA", "/no/such/folder", "class folders"),
             ("NAME", "../other", "letters"),
+            ("MODEL", "attention_type", "key=value"),
         ],
     )
     def test_an_unusable_value_is_named_with_the_remedy(self, tmp_path, key, text, part):

@@ -591,6 +591,12 @@ class TestSchedule:
         rates = self.rates(run, tmp_path, clips, epochs=2, warmup_epochs=warmup, lr=1e-3)
         assert len(rates) == 4 and max(rates) == pytest.approx(1e-3)
 
+    def test_trainings_of_one_second_share_no_history(self, run, tmp_path, clips, monkeypatch):
+        monkeypatch.setattr("mmengine.runner.runner.time.time", lambda: 1.8e9)
+        for turn in range(2):
+            rates = self.rates(run, tmp_path / str(turn), clips, epochs=1, lr=1e-3)
+            assert len(rates) == 2
+
     def test_papers_recipe_falls_by_ten_twice(self, run):
         config = plan(run, run.training, recipe={"optimizer": "SGD", "epochs": 15})
         (schedule,) = config.param_scheduler

@@ -13,6 +13,7 @@ from helpers.files import write_table
 from helpers.paths import kept_frames
 from helpers.profiles import ModelSize, Profile, Recipe, YardSize
 from helpers.runs import Run, open_run
+from helpers.training.choices import Choices
 from helpers.training.device import Compute
 from helpers.training.plan import plan_training
 from helpers.yard.video import write_video
@@ -80,4 +81,5 @@ def make_run(name: str, clips: int = 2) -> Run:
 
 def plan(run: Run, folder: Path, compute: Compute = CPU, **settings) -> Config:
     """Plan a training of the run in `folder`."""
-    return plan_training(run, compute, folder=folder, **settings)
+    choices = Choices(model=settings.pop("model", {}), recipe=settings.pop("recipe", {}))
+    return plan_training(run, compute, choices, folder=folder, **settings)

@@ -41,6 +41,8 @@ class Recipe:
     keep_short_side: int | None  # frames are kept at this short side; None: decoded each time
     keep_frames: int  # at most this many frames of a clip are kept, uniformly spaced
     pretrained: str | None  # checkpoint that training starts from
+    accumulate: int = 1  # batches whose gradients are added up before a step
+    compile: bool = False  # torch.compile; pays on a GPU, and takes minutes to begin
 
 
 @dataclass(frozen=True)
@@ -61,27 +63,42 @@ K400_DIVIDED = (
     "timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb_20220815-a4d0d01f.pth"
 )
 
+VARIANTS = {
+    # The paper's three (section 4.3); on the span of a clip they are its 8×32, 16×16 and 96×4.
+    "timesformer": ModelSize(8, 224, 16, 768, 12, 12, "linear"),
+    "timesformer_hr": ModelSize(16, 448, 16, 768, 12, 12, "linear"),
+    "timesformer_l": ModelSize(96, 224, 16, 768, 12, 12, "linear"),
+    # Its smaller and larger ones (section 4.1), in the sizes of ViT-S and ViT-L.
+    "timesformer_small": ModelSize(8, 224, 16, 384, 6, 12, "linear"),
+    "timesformer_large": ModelSize(8, 224, 16, 1024, 16, 24, "linear"),
+    # For CPUs, and for training without pretrained weights.
+    "tiny": ModelSize(8, 112, 16, 192, 3, 12, "linear"),
+    "demo": ModelSize(8, 64, 8, 128, 4, 4, "convolutional"),
+    "smoke": ModelSize(4, 32, 8, 48, 3, 2, "convolutional"),
+}
+"""Named sizes of the transformer, for any attention scheme."""
+
 PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
             "smoke",
             YardSize(clips=48, cameras=8, frames=8, fps=8, width=96, height=72),
-            ModelSize(4, 32, 8, 48, 3, 2, "convolutional"),
+            VARIANTS["smoke"],
             Recipe(2, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
             Recipe(2, 16, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
         ),
         Profile(
             "demo",
             YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
-            ModelSize(8, 64, 8, 128, 4, 4, "convolutional"),
+            VARIANTS["demo"],
             Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
             Recipe(56, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
         ),
         Profile(
             "paper",
             YardSize(clips=3600, cameras=120, frames=24, fps=12, width=448, height=336),
-            ModelSize(8, 224, 16, 768, 12, 12, "linear"),
+            VARIANTS["timesformer"],
             Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
             None,
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from helpers.paths import yard_folder
 from helpers.profiles import PROFILES
 
-Value = str | int | bool
+Value = str | int | bool | dict
 
 
 class SettingsError(ValueError):
@@ -22,6 +22,20 @@ def _flag(text: str) -> bool:
         raise ValueError("say 1 or 0") from None
 
 
+def _changes(text: str) -> dict[str, str | int | float | bool | None]:
+    """Words like "lr=0.001 pretrained=vit.pth" as a mapping; values are JSON's, or else text."""
+    changes = {}
+    for word in text.split():
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise ValueError(f"{word!r} is no key=value")
+        try:
+            changes[key] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[key] = value
+    return changes
+
+
 KINDS: dict[str, Callable[[str], Value]] = {
     "NAME": str,
     "PROFILE": str,
@@ -29,6 +43,9 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "GROUP_PATTERN": str,
     "SEED": int,
     "EPOCHS": int,
+    "VARIANT": str,
+    "MODEL": _changes,
+    "RECIPE": _changes,
     "TENSORBOARD": _flag,
     "WANDB": _flag,
 }

@@ -22,7 +22,7 @@ STEPS = (
     ),
     Step(
         "02_train_timesformer",
-        settings=("NAME", "EPOCHS", "TENSORBOARD", "WANDB"),
+        settings=("NAME", "EPOCHS", "VARIANT", "MODEL", "RECIPE", "TENSORBOARD", "WANDB"),
         reads=("manifest.csv", "split.csv"),
         writes=("training/training.json",),
     ),

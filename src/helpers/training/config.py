@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,12 +59,14 @@ def build_config(
         compute: device and precision.
         seed: of the weights, the order of clips and the augmentation.
         model: changes to the backbone's keywords, such as `attention_type`.
-        recipe: changes to the profile's recipe, such as `epochs`.
+        recipe: changes to the profile's recipe, such as `epochs`. Where it names pretrained
+            weights, the input is normalised as theirs was.
         tensorboard: also log for TensorBoard.
         wandb: also log for Weights & Biases; offline unless WANDB_MODE says otherwise.
 
     Raises:
         TypeError: a key of `recipe` that the recipe does not have.
+        CheckpointError: the pretrained weights cannot be opened.
     """
     steps = Recipe(**(vars(profile.recipe) | dict(recipe or {})))
     kept = steps.keep_short_side is not None and frames is not None
@@ -94,6 +97,7 @@ def build_config(
         "metric_options": {"top_k_accuracy": {"topk": (1,)}},
     }
     low_precision = compute.precision != "float32"
+    # PENDING
     backends = [{"type": "LocalVisBackend"}]
     if tensorboard:
         backends.append({"type": "TensorboardVisBackend"})
@@ -165,8 +169,9 @@ def build_config(
             "visualizer": {"type": "ActionVisualizer", "vis_backends": backends},
             "env_cfg": {
                 "cudnn_benchmark": compute.device == "cuda",
-                "dist_cfg": {"backend": "nccl"},
+                "dist_cfg": {"backend": "nccl" if compute.device == "cuda" else "gloo"},
             },
+            "compile": steps.compile,
             "log_level": "INFO",
         }
     )
@@ -210,7 +215,8 @@ def pipelines(
 def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
     """What a finished training is recognised by: all that decides its weights, and nothing else.
 
-    Where files lie, the device, its precision and the logs do not count.
+    Where files lie, the device, its precision, the logs and what only saves time or memory do not
+    count.
 
     Args:
         config: of the training.
@@ -222,13 +228,15 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
         if transform.get("store"):
             del transform["store"]["folder"]
     backbone = plain["model"]["backbone"]
+    backbone.pop("gradient_checkpointing", None)
     if backbone["pretrained"]:
         backbone["pretrained"] = Path(backbone["pretrained"]).name
     listing = json.dumps(sorted(map(list, clips))).encode()
+    added_up = plain["optim_wrapper"].get("accumulative_counts", 1)
     return {
         "model": plain["model"],
         "pipeline": pipeline,
-        "batch_size": plain["train_dataloader"]["batch_size"],
+        "batch_size": plain["train_dataloader"]["batch_size"] * added_up,
         "optimizer": plain["optim_wrapper"]["optimizer"],
         "schedule": plain["param_scheduler"],
         "epochs": plain["train_cfg"]["max_epochs"],
@@ -246,6 +254,8 @@ def _optimization(steps: Recipe, compute: Compute) -> dict:
         "clip_grad": {"max_norm": 1.0 if steps.optimizer == "AdamW" else 40.0},
         "paramwise_cfg": {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0},
     }
+    if steps.accumulate > 1:
+        wrapper["accumulative_counts"] = steps.accumulate
     if compute.precision == "float32":
         return {"type": "OptimWrapper"} | wrapper
     if compute.device == "cpu":
@@ -278,8 +288,6 @@ def _schedule(steps: Recipe, iterations: int) -> list[dict]:
 
 
 def _wandb_backend(folder: Path) -> dict:
-    import os
-
     settings = {"project": "railyard-timesformer", "name": folder.parent.name}
     settings |= {"mode": os.environ.get("WANDB_MODE", "offline"), "dir": str(folder)}
     return {"type": "WandbVisBackend", "init_kwargs": settings}

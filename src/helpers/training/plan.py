@@ -1,6 +1,6 @@
 """From a run to its training: the frames it reads, its clips and its config."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -10,6 +10,7 @@ from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.paths import kept_frames
 from helpers.runs import Run
+from helpers.training.choices import Choices
 from helpers.training.config import build_config
 from helpers.training.device import Compute
 
@@ -38,29 +39,35 @@ def keep_frames(run: Run) -> FrameStore | None:
     return store
 
 
-def plan_images(run: Run, compute: Compute) -> Config | None:
+def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> Config | None:
     """Build the config of the training on single frames that comes before the one on clips.
 
     The image transformer is the same model with one frame and attention in space only. None where
-    the profile has no such start.
+    the profile has no such start, or a checkpoint to start from was chosen.
+
+    Args:
+        run: with manifest and split.
+        compute: device and precision.
+        choices: what the training on clips does differently; its model is the same.
     """
-    if run.profile.images is None:
+    choices = choices or Choices()
+    if run.profile.images is None or choices.recipe.get("pretrained"):
         return None
+    model = {key: value for key, value in choices.model.items() if key != "class_token_in_time"}
+    one_frame = {"num_frames": 1, "attention_type": "space_only"}
     return plan_training(
         run,
         compute,
+        replace(choices, model=model | one_frame, recipe=vars(run.profile.images)),
         folder=run.training / "images",
-        model={"num_frames": 1, "attention_type": "space_only"},
-        recipe=vars(run.profile.images),
     )
 
 
 def plan_training(
     run: Run,
     compute: Compute,
+    choices: Choices | None = None,
     folder: Path | None = None,
-    model: Mapping | None = None,
-    recipe: Mapping | None = None,
     images: Config | None = None,
     **switches: bool,
 ) -> Config:
@@ -69,20 +76,20 @@ def plan_training(
     Args:
         run: with manifest and split.
         compute: device and precision.
+        choices: changes to the profile's model and recipe.
         folder: of the training; the run's own when None.
-        model: changes to the backbone's keywords.
-        recipe: changes to the profile's recipe.
         images: finished training on single frames that it starts from.
         switches: `tensorboard` and `wandb`.
     """
+    choices = choices or Choices()
+    recipe = dict(choices.recipe)
     if images is not None:
-        start = Path(images.work_dir) / "best.pth"
-        recipe = {"pretrained": str(start)} | dict(recipe or {})
+        recipe = {"pretrained": str(Path(images.work_dir) / "best.pth")} | recipe
     split = load_split(run.require(run.split, EXPLORE))
     counts = split.loc[split["split"] == "train", "label"].value_counts()
-    classes = classes_of_run(run)
+    classes = sorted(split["label"].unique())
     return build_config(
-        run.profile,
+        choices.apply(run.profile),
         classes,
         [int(counts.get(name, 0)) for name in classes],
         manifest=run.manifest,
@@ -92,7 +99,7 @@ def plan_training(
         frames=kept_frames(),
         compute=compute,
         seed=run.settings.seed,
-        model=model,
+        model=choices.model,
         recipe=recipe,
         **switches,
     )

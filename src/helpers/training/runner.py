@@ -1,5 +1,6 @@
 """mmengine's Runner for notebooks: whole checkpoints, a quiet console, one line of progress."""
 
+import itertools
 import logging
 import time
 from contextlib import contextmanager
@@ -18,6 +19,17 @@ METRIC = "acc/mean1"
 @RUNNERS.register_module()
 class NotebookRunner(Runner):
     """mmengine's Runner with checkpoints that are whole or absent, and its log in the file only."""
+
+    _starts = itertools.count()
+
+    def __init__(self, *args, experiment_name: str | None = None, **settings) -> None:
+        """Give each start a name of its own.
+
+        mmengine tells logs and histories of losses apart by name and second: two short trainings in
+        one second would share theirs.
+        """
+        name = f"{experiment_name or 'training'}_{next(self._starts)}"
+        super().__init__(*args, experiment_name=name, **settings)
 
     def build_logger(self, *args, **settings):
         """Build mmengine's logger; let only errors through to the console."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -144,5 +144,4 @@ def _finish(folder: Path, runner) -> Training:
         for path in folder.glob(pattern):
             path.unlink()
     (folder / "last_checkpoint").unlink(missing_ok=True)
-    keys = ("epochs", "seconds", "best_epoch", "best_score")
-    return Training(folder, **{key: finished[key] for key in keys}, was_loaded=False)
+    return replace(load_training(folder), was_loaded=False)

@@ -1,0 +1,76 @@
+"""What a run's training does differently from its profile: chosen once, and remembered."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from helpers.files import read_json, write_json
+from helpers.models import SpaceTimeTransformer
+from helpers.profiles import VARIANTS, Profile, Recipe
+from helpers.runs import Run, RunError
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Changes to a profile; nothing by default."""
+
+    variant: str | None = None  # a named size of the transformer instead of the profile's
+    model: dict[str, Any] = field(default_factory=dict)  # keywords of the backbone
+    recipe: dict[str, Any] = field(default_factory=dict)  # fields of the recipe
+
+    def apply(self, profile: Profile) -> Profile:
+        """The profile with the chosen variant."""
+        return replace(profile, model=VARIANTS[self.variant]) if self.variant else profile
+
+
+def choose(
+    run: Run,
+    variant: str = "",
+    model: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> Choices:
+    """Remember what is chosen for a run's training, beside what was chosen before.
+
+    Args:
+        run: whose training it is; keeps them in choices.json.
+        variant: a key of `helpers.profiles.VARIANTS`.
+        model: keywords of `SpaceTimeTransformer`, such as `attention_type`.
+        recipe: fields of `helpers.profiles.Recipe`, such as `epochs` or `accumulate`.
+
+    Raises:
+        RunError: a name is unknown, or the run's training has begun with other choices.
+    """
+    keywords = list(inspect.signature(SpaceTimeTransformer).parameters)
+    _check_known("VARIANT", [variant] if variant else [], VARIANTS)
+    _check_known("MODEL", model or {}, keywords)
+    _check_known("RECIPE", recipe or {}, [entry.name for entry in fields(Recipe)])
+    path = run.folder / "choices.json"
+    before = Choices(**read_json(path)) if path.exists() else Choices()
+    chosen = Choices(
+        variant or before.variant,
+        before.model | dict(model or {}),
+        before.recipe | dict(recipe or {}),
+    )
+    if chosen == before:
+        return before
+    if (run.training / "asked.json").exists():
+        raise RunError(
+            f"The training of run {run.name!r} began with {_told(before)}, now {_told(chosen)} is "
+            f"asked. Give this one another NAME, or remove {run.training} to train anew."
+        )
+    write_json(path, asdict(chosen))
+    return chosen
+
+
+def _check_known(setting: str, names: Iterable[str], known: Iterable[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise RunError(f"{setting}: {unknown[0]!r} is unknown. Choose from {', '.join(known)}.")
+
+
+def _told(choices: Choices) -> str:
+    changes = choices.model | choices.recipe
+    if choices.variant:
+        changes = {"variant": choices.variant} | changes
+    return ", ".join(f"{key}={value}" for key, value in changes.items()) or "the profile's own"
