@@ -65,6 +65,30 @@ def _allow_own_checkpoints() -> None:
     )
 
 
+def _allow_processes_without_gpu() -> None:
+    """Let mmengine start several processes on a CPU.
+
+    Its launchers for torchrun and slurm choose a GPU for each process, whatever the backend; where
+    there is none, that call has nothing to do.
+    """
+    import mmengine.dist.utils as dist
+
+    def without_gpu(launch):
+        def start(*args, **settings):
+            if torch.cuda.is_available():
+                return launch(*args, **settings)
+            choose, torch.cuda.set_device = torch.cuda.set_device, lambda device: None
+            try:
+                return launch(*args, **settings)
+            finally:
+                torch.cuda.set_device = choose
+
+        return start
+
+    dist._init_dist_pytorch = without_gpu(dist._init_dist_pytorch)
+    dist._init_dist_slurm = without_gpu(dist._init_dist_slurm)
+
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside mmengine and mmcv, nothing to do here
     _stub_drn()
@@ -72,3 +96,4 @@ with warnings.catch_warnings():
     import mmaction.datasets
     import mmaction.models  # noqa: F401
 _allow_own_checkpoints()
+_allow_processes_without_gpu()

@@ -171,6 +171,9 @@ def build_config(
                 "cudnn_benchmark": compute.device == "cuda",
                 "dist_cfg": {"backend": "nccl" if compute.device == "cuda" else "gloo"},
             },
+            # Of several processes; DistributedDataParallel takes no device where all are CPUs.
+            "model_wrapper_cfg": {"type": "MMDistributedDataParallel", "broadcast_buffers": False}
+            | ({} if compute.device == "cuda" else {"device_ids": None}),
             "compile": steps.compile,
             "log_level": "INFO",
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from mmaction.registry import HOOKS, OPTIM_WRAPPERS, RUNNERS
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
@@ -99,7 +100,8 @@ class ProgressHook(Hook):
         self.first_iteration, self.resumed_at = runner.iter, time.perf_counter()
         epochs, iterations = runner.max_epochs, len(runner.train_dataloader)
         resumed = f", resumed behind epoch {runner.epoch}" if runner.epoch else ""
-        print(f"Training: {epochs} epochs of {iterations} iterations{resumed}", flush=True)
+        if is_main_process():
+            print(f"Training: {epochs} epochs of {iterations} iterations{resumed}", flush=True)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Print a line when the last one is long ago."""
@@ -130,9 +132,9 @@ class ProgressHook(Hook):
         self.said = time.perf_counter()
         loss = runner.message_hub.get_scalar("train/loss").mean(50)
         spent, left = self.said - self.start, max(self._left(runner), 0)
-        print(
-            f"{where} · loss {loss:.3f}{validated} · {spent:.0f} s, {left:.0f} s left", flush=True
-        )
+        told = f"{where} · loss {loss:.3f}{validated} · {spent:.0f} s, {left:.0f} s left"
+        if is_main_process():
+            print(told, flush=True)
 
 
 @HOOKS.register_module()
