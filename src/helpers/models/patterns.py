@@ -10,6 +10,14 @@ from torch import Tensor
 from helpers.models.transformer import Step
 
 Grid = tuple[int, int, int]
+SCHEME_NAMES = {
+    "space_only": "space",
+    "joint_space_time": "joint",
+    "divided_space_time": "divided",
+    "sparse_local_global": "local-global",
+    "axial": "axial",
+}
+"""Short names of the keys of `SCHEMES`, for sentences, tables and figures."""
 
 
 def step_pattern(step: Step, grid: Grid, query: Grid) -> Tensor:
