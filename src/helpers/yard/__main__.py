@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from helpers.profiles import PROFILES
-from helpers.yard.make import make_yard
+from helpers.yard.make import LABELS, make_yard
 
 
 def main(arguments: list[str] | None = None) -> Path:
@@ -17,11 +17,14 @@ def main(arguments: list[str] | None = None) -> Path:
         parser.add_argument(f"--{name}", type=int, help="instead of the profile's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, help="processes; by default one a core")
+    parser.add_argument("--labels", choices=sorted(LABELS), default="hazards")
     asked = vars(parser.parse_args(arguments))
     size = PROFILES[asked.pop("profile")].yard
-    folder, seed, workers = (asked.pop(name) for name in ("folder", "seed", "workers"))
+    folder, seed, workers, labels = (
+        asked.pop(name) for name in ("folder", "seed", "workers", "labels")
+    )
     chosen = {name: value for name, value in asked.items() if value is not None}
-    return make_yard(folder, replace(size, **chosen), seed, workers)
+    return make_yard(folder, replace(size, **chosen), seed, workers, labels)
 
 
 if __name__ == "__main__":

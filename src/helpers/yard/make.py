@@ -16,12 +16,16 @@ from tqdm import tqdm
 
 from helpers.files import read_json, whole_file, write_json, write_table
 from helpers.profiles import YardSize
+from helpers.yard import motions, zones
 from helpers.yard.boxes import boxes_of, visible_shares
+from helpers.yard.pairs import arrange_forwards, run_backwards
 from helpers.yard.render import render
 from helpers.yard.site import sample_site
 from helpers.yard.situation import Situation, YardError, arrange, sample_cast
-from helpers.yard.video import write_video
-from helpers.yard.zones import CLASSES
+from helpers.yard.video import ENCODER, FRAME_BY_FRAME, write_video
+
+LABELS = {"hazards": zones.CLASSES, "motions": motions.CLASSES}
+"""Label sets: what stands where (`zones`), and what only the order of time tells (`motions`)."""
 
 VERSION = 3
 """Raised whenever the same seed gives other clips."""
@@ -32,7 +36,8 @@ ATTEMPTS = 4000
 PATIENCE = 500
 """Attempts with one cast; a site may have no room for it, whatever the class."""
 WORKER_SEEN, BUCKET_SEEN = 0.5, 0.3
-"""Share of worker and bucket that is to be seen in the median of the frames looked at."""
+"""Share of worker and bucket that is to be seen in the median of the frames looked at; of the
+bucket, in a motion, in each of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +56,17 @@ class Plan:
         return f"{self.label}/cam{self.camera:02d}_{self.index:05d}.mp4"
 
 
-def plan(size: YardSize) -> list[Plan]:
-    """All clips of a yard; each camera sees every class about equally often."""
-    turns = range(size.clips)
-    return [Plan(k, CLASSES[k % 4], (k // 4) % size.cameras) for k in turns]
+def plan(size: YardSize, labels: str = "hazards") -> list[Plan]:
+    """All clips of a yard; each camera sees every class about equally often.
+
+    Raises:
+        YardError: `labels` is no label set.
+    """
+    if labels not in LABELS:
+        raise YardError(f"No label set {labels!r}; choose one of {', '.join(LABELS)}.")
+    classes = LABELS[labels]
+    many = len(classes)
+    return [Plan(k, classes[k % many], (k // many) % size.cameras) for k in range(size.clips)]
 
 
 def sample_situation(clip: Plan, size: YardSize, seed: int) -> Situation:
@@ -70,19 +82,23 @@ def sample_situation(clip: Plan, size: YardSize, seed: int) -> Situation:
     times = np.arange(size.frames) / size.fps
     looked_at = sorted({0, size.frames // 2, size.frames - 1})
     picture = (size.width, size.height)
+    # Both motions of a pair are looked for as the first, so that their frames are of one kind.
+    first = motions.FORWARDS.get(clip.label, clip.label)
+    moves = clip.label in motions.CLASSES
+    arrange_as, bucket_of = (arrange_forwards, np.min) if moves else (arrange, np.median)
     for attempt in range(ATTEMPTS):
         if attempt % PATIENCE == 0:
             cast = sample_cast(np.random.default_rng([seed, 3, clip.index, attempt // PATIENCE]))
         rng = np.random.default_rng([seed, 4, clip.index, attempt])
-        situation = arrange(clip.label, site, cast, picture, times, rng)
+        situation = arrange_as(first, site, cast, picture, times, rng)
         if situation is None:
             continue
         shares = visible_shares(situation, looked_at)
         if (
             np.median(shares["worker"]) >= WORKER_SEEN
-            and np.median(shares["bucket"]) >= BUCKET_SEEN
+            and bucket_of(shares["bucket"]) >= BUCKET_SEEN
         ):
-            return situation
+            return situation if first == clip.label else run_backwards(situation)
     raise YardError(
         f"{clip.path}: no arrangement found in {ATTEMPTS} attempts with seed {seed}; "
         f"choose another seed, or shorter clips than {size.frames} frames at {size.fps} fps."
@@ -99,7 +115,7 @@ def describe(situation: Situation, size: YardSize, seed: int) -> dict:
     distances = {
         name: value.round(2).tolist() for name, value in asdict(situation.distances).items()
     }
-    return {
+    known = {
         "camera": situation.site.name,
         "label": situation.label,
         "seed": seed,
@@ -108,6 +124,10 @@ def describe(situation: Situation, size: YardSize, seed: int) -> dict:
         "boxes": boxes_of(situation),
         "distances": distances,
     }
+    if situation.label in motions.CLASSES:
+        height = motions.measure(situation.machine).bucket_height
+        known["heights"] = {"bucket": height.round(2).tolist()}
+    return known
 
 
 def make_clip(clip: Plan, folder: Path, size: YardSize, seed: int) -> None:
@@ -117,12 +137,19 @@ def make_clip(clip: Plan, folder: Path, size: YardSize, seed: int) -> None:
     if beside.exists() and video.exists():
         return
     situation = sample_situation(clip, size, seed)
-    write_video(video, draw(situation, clip, seed), size.fps)
+    options = FRAME_BY_FRAME if clip.label in motions.CLASSES else ENCODER
+    write_video(video, draw(situation, clip, seed), size.fps, options)
     with whole_file(beside) as part_of_file:
         part_of_file.write_text(json.dumps(describe(situation, size, seed)), encoding="utf-8")
 
 
-def make_yard(folder: Path, size: YardSize, seed: int = 0, workers: int | None = None) -> Path:
+def make_yard(
+    folder: Path,
+    size: YardSize,
+    seed: int = 0,
+    workers: int | None = None,
+    labels: str = "hazards",
+) -> Path:
     """Make the yard in `folder`, or finish one that was cut; at once where it is finished.
 
     Every clip depends on (size, seed, index) alone, so neither the number of worker processes nor
@@ -131,21 +158,25 @@ def make_yard(folder: Path, size: YardSize, seed: int = 0, workers: int | None =
 
     Args:
         workers: processes; by default as many as there are cores, 1 works in this one.
+        labels: which label set of `LABELS`.
 
     Returns:
         The folder.
 
     Raises:
-        YardError: the folder holds a yard of other settings, or something else.
+        YardError: the folder holds a yard of other settings, or something else; `labels` is no
+            label set.
     """
     folder = Path(folder)
+    clips = plan(size, labels)
     settings = {"version": VERSION, "seed": seed, "size": asdict(size)}
+    # A yard of hazards has always said nothing about its labels.
+    settings |= {} if labels == "hazards" else {"labels": labels}
     if _is_finished(folder, settings):
         return folder
     if size.width % 2 or size.height % 2:
         raise YardError(f"{size.width}x{size.height}: H.264 needs even sizes; change YardSize.")
     write_json(folder / BEGUN, settings)
-    clips = plan(size)
     make = partial(make_clip, folder=folder, size=size, seed=seed)
     _in_processes(make, clips, workers or os.cpu_count() or 1)
     groups = pd.DataFrame(

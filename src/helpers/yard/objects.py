@@ -1,6 +1,6 @@
 """The actors: an excavator on crawlers and workers in high-visibility clothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +34,12 @@ class ExcavatorMotion:
     reach: np.ndarray  # [T] from the slewing axis to the bucket's pin
     lift: np.ndarray  # [T] height of the bucket's pin
     curl: np.ndarray  # [T] the bucket's turn towards the cabin
+
+    def at(self, frames: slice) -> "ExcavatorMotion":
+        """The same motion in some of the frames, in the order of the slice."""
+        return ExcavatorMotion(
+            **{one.name: getattr(self, one.name)[frames] for one in fields(self)}
+        )
 
     @cached_property
     def poses(self) -> dict[str, Pose]:

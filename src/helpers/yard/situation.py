@@ -102,26 +102,56 @@ def arrange(
         return None
     if not on_track and clearance.min() < zones.CLEAR_OF_GAUGE:
         return None
+    camera = aim_camera(site, machine, size, rng)
+    if camera is None:
+        return None
+    first = {"Bucket-Worker": "bucket", "Cabin-Worker": "body"}.get(label, "clear")
+    situation = stage(label, first, site, camera, cast, machine, times, rng)
+    if situation is None or zones.label_of(situation.distances) != label:
+        return None
+    return situation
+
+
+def aim_camera(
+    site: Site, machine: ExcavatorMotion, size: tuple[int, int], rng: np.random.Generator
+) -> Camera | None:
+    """The site's camera turned to the machine; None where it misses the bucket or the track."""
     bucket = machine.bucket_middle
-    at = len(times) // 2
+    at = len(bucket) // 2
     aim = machine.position[at] + 0.42 * (bucket[at, :2] - machine.position[at])
     aim = np.append(aim + rng.uniform(-0.9, 0.9, 2), rng.uniform(0.5, 1.2))
     camera = look_at(site.position, aim, site.focal(aim, size[1]), size)
-    if not _inside(camera, bucket).all() or not _sees_track(camera, machine.position[at, 0]):
+    if not inside(camera, bucket).all() or not _sees_track(camera, machine.position[at, 0]):
         return None
+    return camera
+
+
+def stage(
+    label: str,
+    first: str,
+    site: Site,
+    camera: Camera,
+    cast: Cast,
+    machine: ExcavatorMotion,
+    times: np.ndarray,
+    rng: np.random.Generator,
+) -> Situation | None:
+    """Set the workers and the things about a machine; None where there is no room for a worker.
+
+    Args:
+        first: how the first worker stands to the machine, "bucket", "body" or "clear"; the others
+            keep clear of it.
+    """
     placed: list[WorkerMotion] = []
     for k, habit in enumerate(cast.workers):
-        relation = {"Bucket-Worker": "bucket", "Cabin-Worker": "body"}.get(label, "clear")
-        relation = relation if k == 0 else "clear"
+        relation = first if k == 0 else "clear"
         found = _place_worker(relation, habit, machine, placed, site, camera, times, rng)
         if found is None:
             return None
         placed.append(found)
     distances = zones.measure(machine, placed)
-    if zones.label_of(distances) != label:
-        return None
     around = scatter(cast.bystanders, machine, placed, site, rng)
-    beyond = set_behind(site, machine.position[at, 0], rng)
+    beyond = set_behind(site, machine.position[len(times) // 2, 0], rng)
     return Situation(label, site, camera, cast, machine, tuple(placed), around, beyond, distances)
 
 
@@ -160,7 +190,7 @@ def _place_worker(
     # The middle frame first: it rules most places out at little cost.
     for frames in (slice(at, at + 1), slice(None)):
         chosen = np.flatnonzero(good)
-        part = _part_of(machine, frames)
+        part = machine.at(frames)
         good[chosen] = _fits(relation, paths[chosen, frames], part, camera, habit.height)
         good &= (paths[:, frames, 1] * site.side > FARTHEST_BEHIND).all(axis=-1)
         for other in others:
@@ -170,11 +200,6 @@ def _place_worker(
             return None
     first = int(np.flatnonzero(good)[0])
     return habit.motion(places[first], headings[first], times)
-
-
-def _part_of(machine: ExcavatorMotion, frames: slice) -> ExcavatorMotion:
-    fields = ("position", "heading", "slew", "reach", "lift", "curl")
-    return ExcavatorMotion(**{name: getattr(machine, name)[frames] for name in fields})
 
 
 def _fits(
@@ -205,7 +230,8 @@ def _within(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     return (x > 0.02) & (x < 0.98) & (y > 0.01) & (y < 0.99)
 
 
-def _inside(camera: Camera, points: np.ndarray) -> np.ndarray:
+def inside(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """Which points [..., 3] (m) are in the picture, and not at its very edge: bool [...]."""
     pixels, depth = camera.project(points)
     return (depth > 4.0) & _within(camera, pixels)
 
@@ -214,4 +240,4 @@ def _sees_track(camera: Camera, x: float) -> bool:
     """Whether a good part of the guarded track about `x` (m) is in the picture."""
     along = np.zeros((13, 3))
     along[:, 0] = x + np.linspace(-6, 6, 13)
-    return _inside(camera, along).sum() >= 3
+    return inside(camera, along).sum() >= 3

@@ -12,11 +12,15 @@ from helpers.files import whole_file
 ENCODER = {"preset": "superfast", "crf": "25", "threads": "1", "bf": "2"}
 """One thread: then the same frames give the same file."""
 
+FRAME_BY_FRAME = {"preset": "superfast", "qp": "27", "threads": "1", "x264-params": "keyint=1"}
+"""No frame depends on another, nor its quality on its turn: the traces of compression, which
+differ between a keyframe and the ones after it, then tell nothing of the order of time."""
+
 
 def write_video(
     path: Path, frames: np.ndarray, fps: int, options: Mapping[str, str] = ENCODER
 ) -> Path:
-    """Encode frames uint8 [T, H, W, 3] RGB as H.264, yuv420p, with a keyframe every second.
+    """Encode frames uint8 [T, H, W, 3] RGB as H.264, yuv420p; by default with a keyframe a second.
 
     The file is written whole or not at all. Height and width have to be even.
     """
