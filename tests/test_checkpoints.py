@@ -17,8 +17,9 @@ from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 
 from helpers.models import Float32Head, SpaceTimeTransformer
-from helpers.models.checkpoints import CheckpointError, load_pretrained, read_weights
+from helpers.models.checkpoints import CheckpointError, load_pretrained
 from helpers.models.stem import ConvolutionalStem
+from helpers.models.weight_files import open_weights
 
 SIZES = {
     "num_frames": 4,
@@ -78,7 +79,7 @@ class TestAccepted:
         state |= {"cls_head.fc_cls.weight": torch.ones(400, 24)}
         model = ours()
         path = saved(tmp_path / "zoo.pth", {"meta": {"epoch": 15}, "state_dict": state})
-        assert load_pretrained(model, path) == []
+        assert load_pretrained(model, path).fresh == ()
         with torch.no_grad():
             torch.testing.assert_close(model(clips()), source(clips()), atol=1e-5, rtol=1e-5)
 
@@ -89,7 +90,7 @@ class TestAccepted:
         assert "transformer_layers.layers.0.norms.1.weight" in state
         content = {"state_dict": state} if wrapped else state
         model = ours("axial")
-        untouched = load_pretrained(model, saved(tmp_path / "vit.pth", content))
+        fresh = load_pretrained(model, saved(tmp_path / "vit.pth", content)).fresh
         own, layer = model.state_dict(), "transformer_layers.layers.1"
         for step in range(3):
             for name in ("attn.in_proj_weight", "attn.out_proj.bias"):
@@ -105,7 +106,7 @@ class TestAccepted:
             for step in range(2)
             for kind in ("weight", "bias")
         ]
-        assert sorted(untouched) == sorted(["time_embed", *zero_layers])
+        assert sorted(fresh) == sorted(["time_embed", *zero_layers])
 
     @pytest.mark.parametrize("scheme", ["divided_space_time", "space_only"])
     def test_video_of_one_picture_has_the_pictures_feature(self, tmp_path, scheme):
@@ -206,6 +207,7 @@ class TestRefused:
         path.write_bytes(content)
         self.refuse(str(path), "does not open as a checkpoint of weights")
 
+    @pytest.mark.filterwarnings("ignore:Detected pickle protocol 4")
     @pytest.mark.parametrize("plain_pickle", [True, False])
     def test_file_with_code_in_it_which_does_not_run(self, tmp_path, plain_pickle):
         path, proof = tmp_path / "foreign.pth", tmp_path / "it-ran"
@@ -215,12 +217,12 @@ class TestRefused:
             saved(path, {"state_dict": ours().state_dict(), "more": RunsCode(proof)})
         self.refuse(str(path), "holds more than tensors")
         assert not proof.exists()
-        assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
 
-    def test_environment_of_the_user_stays_as_it_was(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "0")
-        read_weights(saved(tmp_path / "some.pth", {"weight": torch.ones(1)}))
-        assert os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "0"
+    def test_code_does_not_run_when_torch_is_told_by_default_to_run_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+        proof = tmp_path / "it-ran"
+        self.refuse(saved(tmp_path / "foreign.pth", RunsCode(proof)), r"asks for \w+\.mkdir")
+        assert not proof.exists()
 
     @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.ones(2)], {"state_dict": {}}])
     def test_file_without_weights(self, tmp_path, content):
@@ -228,7 +230,9 @@ class TestRefused:
 
     def test_other_width(self, tmp_path):
         state = theirs("divided_space_time", embed_dims=48).state_dict()
-        words = r"of another size: cls_token, pos_embed, time_embed and \d+ more\. Compare"
+        words = (
+            r"another size: cls_token \(1×1×48 there, 1×1×24 here\), pos_embed .* \d+ more\. Comp"
+        )
         self.refuse(saved(tmp_path / "wide.pth", state), words)
 
     def test_more_layers_and_fewer(self, tmp_path):
@@ -238,8 +242,9 @@ class TestRefused:
         self.refuse(saved(tmp_path / "flat.pth", state), r"missing: transformer_layers\.layers\.1")
 
     def test_names_of_another_project(self, tmp_path):
-        state = {"blocks.0.attn.qkv.weight": torch.ones(72, 24)}
-        self.refuse(saved(tmp_path / "timm.pth", state), r"missing: .*unknown: blocks\.0\.attn")
+        state = {"conv1.weight": torch.ones(64, 3, 7, 7), "fc.bias": torch.ones(10)}
+        words = r"names of another kind of model: conv1\.weight, fc\.bias\. Known are mmaction2's"
+        self.refuse(saved(tmp_path / "resnet.pth", state), words)
 
     def test_positions_of_a_grid_that_is_no_square(self, tmp_path):
         state = ours(img_size=(16, 48)).state_dict()
@@ -281,35 +286,35 @@ class TestAddress:
         source = theirs("divided_space_time").state_dict()
         saved(server.folder / "k400.pth", {"state_dict": source})
         address = f"{server.address}/k400.pth"
-        assert torch.equal(read_weights(address)["time_embed"], source["time_embed"])
+        assert torch.equal(open_weights(address).tensors["time_embed"], source["time_embed"])
         assert [path.name for path in (tmp_path / "home").rglob("*.pth")] == ["k400.pth"]
         (server.folder / "k400.pth").unlink()
-        assert len(read_weights(address)) == len(source)
+        assert len(open_weights(address).tensors) == len(source)
 
     def test_code_in_a_fetched_file_does_not_run(self, server, tmp_path):
         proof = tmp_path / "it-ran"
         saved(server.folder / "foreign.pth", {"weight": torch.ones(1), "more": RunsCode(proof)})
         with pytest.raises(CheckpointError, match="holds more than tensors"):
-            read_weights(f"{server.address}/foreign.pth")
+            open_weights(f"{server.address}/foreign.pth")
         assert not proof.exists()
 
     def test_cut_fetched_file_is_named_where_it_lies(self, server, tmp_path):
         (server.folder / "cut.pth").write_bytes(b"PK\x03\x04cut")
         kept = tmp_path / "home" / "hub" / "checkpoints"
         with pytest.raises(CheckpointError, match=f"first remove it from {kept}"):
-            read_weights(f"{server.address}/cut.pth")
+            open_weights(f"{server.address}/cut.pth")
         assert (kept / "cut.pth").exists()
 
     def test_address_without_the_file(self, server):
         with pytest.raises(
             CheckpointError, match=r"cannot be fetched .*404.*name the file instead"
         ):
-            read_weights(f"{server.address}/none.pth")
+            open_weights(f"{server.address}/none.pth")
 
     def test_nobody_at_the_address(self, server):
         server.close()
         with pytest.raises(CheckpointError, match=r"k400\.pth cannot be fetched .*refused"):
-            read_weights(f"{server.address}/k400.pth")
+            open_weights(f"{server.address}/k400.pth")
 
 
 class TestCompat:
