@@ -17,19 +17,20 @@ EPOCHS :=
 VARIANT :=
 MODEL :=
 RECIPE :=
+GRID :=
 TENSORBOARD :=
 WANDB :=
 STEPS :=
 ARGS :=
 UPGRADE :=
 
-SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE TENSORBOARD WANDB
+SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE GRID TENSORBOARD WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lab lint format strip chromium lock
+.PHONY: help install run study bench test lab lint format strip chromium lock
 
 help: ## list the targets and the settings of a run
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -50,6 +51,12 @@ install: $(INSTALLED) ## install everything into .venv
 run: $(INSTALLED) ## execute the notebooks whose inputs changed
 	@$(BIN)/python -m doit -f dodo.py \
 	  $(foreach setting,$(SETTINGS),"$(setting)=$$ASKED_$(setting)") $(STEPS)
+
+study: $(INSTALLED) ## train the whole grid of notebook 05, an hour or two; goes on where it was cut
+	@$(MAKE) --no-print-directory run GRID=full STEPS=05_compare_attention_schemes
+
+bench: $(INSTALLED) ## time the backbone beside other implementations (ARGS="--out results.json")
+	@$(BIN)/python -m benchmarks.compare_backbones $(ARGS)
 
 test: $(INSTALLED) ## run the tests (ARGS="-k split" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)

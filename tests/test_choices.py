@@ -1,6 +1,7 @@
 """What a training does differently from its profile: checked, remembered, and kept."""
 
 import pytest
+import torch
 from training_makers import CPU, TINY
 
 import helpers.paths
@@ -93,6 +94,17 @@ class TestSwitches:
     def test_adding_up_two_halves_of_a_batch_counts_as_the_batch(self, build):
         halves = identity(build(recipe={"batch_size": 2, "accumulate": 2}), [])
         assert halves["batch_size"] == identity(build(recipe={"batch_size": 4}), [])["batch_size"]
+
+    def test_input_is_normalised_as_the_pretrained_weights_want_it(self, build, tmp_path):
+        state = {"blocks.0.attn.qkv.weight": torch.ones(3, 1), "cls_token": torch.ones(1, 1, 1)}
+        names = {f"model.{name}": value for name, value in state.items()}
+        names |= {"model.blocks.0.temporal_attn.qkv.weight": torch.ones(3, 1)}
+        path = tmp_path / "authors.pyth"
+        torch.save({"model_state": names, "cfg": "", "epoch": 15}, path)
+        preprocessor = build(recipe={"pretrained": str(path)}).model.data_preprocessor
+        assert preprocessor.mean == pytest.approx([0.45 * 255] * 3)
+        assert preprocessor.std == pytest.approx([0.225 * 255] * 3)
+        assert build().model.data_preprocessor.mean == [127.5] * 3
 
     def test_a_cpu_talks_over_gloo(self, build):
         assert build().env_cfg.dist_cfg.backend == "gloo"

@@ -32,6 +32,7 @@ from helpers.files import read_json, write_json
 from helpers.models.transformer import SCHEMES, TIME, SpaceTimeTransformer
 from helpers.profiles import PROFILES
 from helpers.training.plan import parts_of_clips
+from helpers.training.runner import NotebookRunner
 from helpers.training.train import train
 
 TRAIN = Path(mmaction.__file__).parent / ".mim" / "tools" / "train.py"
@@ -291,6 +292,14 @@ def test_checkpoints_and_log_are_written_once_and_whole(two):
     assert entries[0]["loss"] == pytest.approx(notes(two, "loss")[0][0].item())
     log = next(two.glob("*/*.log")).read_text()
     assert log.count("Saving checkpoint at") == EPOCHS
+
+
+def test_other_processes_leave_alone_what_the_main_one_is_writing(tmp_path, monkeypatch):
+    part = tmp_path / ".epoch_1.pth.part"
+    part.write_bytes(b"half")
+    monkeypatch.setattr("mmengine.dist.utils.get_rank", lambda group=None: 1)
+    NotebookRunner.__new__(NotebookRunner).save_checkpoint(str(tmp_path), "epoch_1.pth")
+    assert [path.name for path in tmp_path.iterdir()] == [part.name]
 
 
 def test_fully_sharded_processes_hold_half_and_train_as_one_does(jobs, configs, one):

@@ -247,6 +247,19 @@ def test_sizes_that_do_not_fit_are_named(change, word):
         SpaceTimeTransformer(**TINY | change)
 
 
+def test_positions_in_time_start_at_zero_or_on_a_line_as_asked():
+    model = SpaceTimeTransformer(**TINY)
+    model.init_weights()
+    assert not model.time_embed.any()
+    model = SpaceTimeTransformer(**TINY, time_embed_std=0.5)
+    torch.manual_seed(0)
+    model.init_weights()
+    frames = model.time_embed[0].detach()
+    torch.testing.assert_close(frames.diff(dim=0)[0], frames.diff(dim=0)[2])
+    torch.testing.assert_close(frames.sum(0), torch.zeros(24), atol=1e-6, rtol=0)
+    assert frames.square().mean().sqrt().item() == pytest.approx(0.5, rel=0.3)
+
+
 def test_positional_embeddings_can_be_left_out():
     names = dict(SpaceTimeTransformer(**TINY, positional_embedding="none").named_parameters())
     assert "pos_embed" not in names and "time_embed" not in names

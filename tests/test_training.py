@@ -173,7 +173,9 @@ class TestFinishedTraining:
         for path in (training.best, training.last):
             content = torch.load(path, weights_only=True)
             assert set(content) == {"state_dict", "meta"}
-            assert content["meta"] == {"classes": ["a", "b"]}
+            meta = content["meta"]
+            assert meta["classes"] == ["a", "b"] and meta["mean"] == meta["std"] == [127.5] * 3
+            assert "divided_space_time" in meta["cfg"] or "space_only" in meta["cfg"]
         is_last = training.best_epoch == training.epochs
         assert same(weights_in(training.best), weights_in(training.last)) is is_last
 

@@ -11,7 +11,7 @@ from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
-from helpers.profiles import ModelSize, Profile, Recipe, YardSize
+from helpers.profiles import ModelSize, Profile, Recipe, Study, YardSize
 from helpers.runs import Run, open_run
 from helpers.training.choices import Choices
 from helpers.training.device import Compute
@@ -43,6 +43,14 @@ TINY = Profile(
     ),
     RECIPE,
     replace(RECIPE, epochs=1),
+    Study(
+        YardSize(clips=16, cameras=4, frames=8, fps=8, width=96, height=72),
+        num_frames=2,
+        time_embed_std=0.5,
+        recipe=RECIPE,
+        epochs={"hazards": 1, "motions": 1, "own": 1},
+        clips=4,
+    ),
 )
 CPU = Compute("cpu", "float32", "CPU")
 

@@ -21,6 +21,11 @@ def yard_folder(profile: str) -> Path:
     return DATA / f"yard-{profile}"
 
 
+def motions_folder(profile: str) -> Path:
+    """Folder of the simulated yard whose labels lie in the order of time."""
+    return DATA / f"yard-{profile}-motions"
+
+
 def kept_frames() -> Path:
     """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
     return DATA / "kept-frames"

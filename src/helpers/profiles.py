@@ -1,5 +1,6 @@
 """The sizes at which everything runs, as data: smoke (seconds), demo (CPU minutes), paper (GPU)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -46,6 +47,18 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Study:
+    """Size of the study of schemes and positional embeddings, whose cells are trainings."""
+
+    motions: YardSize  # the yard's clips whose labels lie in the order of time
+    num_frames: int  # of a clip as the network sees it
+    time_embed_std: float  # see `SpaceTimeTransformer`
+    recipe: Recipe  # of every cell
+    epochs: Mapping[str, int]  # by label set
+    clips: int | None  # at most this many training clips of each set; None: all
+
+
+@dataclass(frozen=True)
 class Profile:
     """One size of everything."""
 
@@ -54,6 +67,7 @@ class Profile:
     model: ModelSize
     recipe: Recipe
     images: Recipe | None  # training on single frames that comes first; None: no such start
+    study: Study
 
 
 # Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
@@ -61,6 +75,11 @@ K400_DIVIDED = (
     "https://download.openmmlab.com/mmaction/v1.0/recognition/timesformer/"
     "timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb/"
     "timesformer_divST_8xb8-8x32x1-15e_kinetics400-rgb_20220815-a4d0d01f.pth"
+)
+
+# The image transformer that mmaction2's TimeSformers start from: ImageNet-21K, then ImageNet-1K.
+VIT_BASE = (
+    "https://download.openmmlab.com/mmaction/recognition/timesformer/vit_base_patch16_224.pth"
 )
 
 VARIANTS = {
@@ -87,6 +106,14 @@ PROFILES = {
             VARIANTS["smoke"],
             Recipe(2, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
             Recipe(2, 16, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
+            Study(
+                YardSize(clips=48, cameras=8, frames=8, fps=8, width=96, height=72),
+                4,
+                0.5,
+                Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
+                {"hazards": 1, "motions": 1, "own": 1},
+                16,
+            ),
         ),
         Profile(
             "demo",
@@ -94,6 +121,14 @@ PROFILES = {
             VARIANTS["demo"],
             Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
             Recipe(56, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
+            Study(
+                YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),
+                4,
+                0.5,
+                Recipe(5, 16, "AdamW", 1e-3, 0.05, 0.5, 72, 32, None),
+                {"hazards": 2, "motions": 5, "own": 5},
+                1120,
+            ),
         ),
         Profile(
             "paper",
@@ -101,6 +136,14 @@ PROFILES = {
             VARIANTS["timesformer"],
             Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
             None,
+            Study(
+                YardSize(clips=1600, cameras=80, frames=24, fps=12, width=448, height=336),
+                8,
+                0.0,
+                Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, VIT_BASE),
+                {"hazards": 15, "motions": 15, "own": 15},
+                None,
+            ),
         ),
     )
 }

@@ -21,6 +21,7 @@ def map_in_processes(
     items: Sequence[Item],
     description: str,
     workers: int | None = None,
+    heavy: bool = False,
 ) -> Iterator[Result]:
     """Give `function(item)` for every item, in order.
 
@@ -32,16 +33,18 @@ def map_in_processes(
         items: what it is called with, one by one.
         description: stands beside the progress bar.
         workers: processes; None for one per core, 1 to stay in this process.
+        heavy: an item takes so long that a few are worth a process, and none waits behind another.
 
     Raises:
         RuntimeError: a process ended abruptly.
     """
     workers = workers or os.cpu_count() or 1
-    bar = {"total": len(items), "desc": description, "unit": "clip", "disable": not items}
-    if workers == 1 or len(items) < FEW:
+    unit = "it" if heavy else "clip"
+    bar = {"total": len(items), "desc": description, "unit": unit, "disable": not items}
+    if workers == 1 or len(items) < (2 if heavy else FEW):
         yield from tqdm(map(function, items), **bar)
         return
-    chunk = max(1, min(16, len(items) // (4 * workers)))
+    chunk = 1 if heavy else max(1, min(16, len(items) // (4 * workers)))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:

@@ -263,6 +263,9 @@ class SpaceTimeTransformer(nn.Module):
         class_token_in_time: let the class token take part in the steps over time, as equation 13
             of the paper has it. The code that its authors released leaves it out, and so does
             mmaction2; their weights want it left out.
+        time_embed_std: size of the positions in time before training. The paper's 0 leaves a
+            pretrained image transformer undisturbed; a short training learns the order of frames
+            much sooner with 0.5, the size of those in space.
         drop_path_rate: rate of dropped branches in the last layer, rising linearly from 0.
         gradient_checkpointing: keep only what enters a layer, and compute the rest again for the
             backward pass: less memory for a quarter to a third more time.
@@ -289,6 +292,7 @@ class SpaceTimeTransformer(nn.Module):
         positional_embedding: str = "space_time",
         patch_embedding: str = "linear",
         class_token_in_time: bool = False,
+        time_embed_std: float = 0.0,
         drop_path_rate: float = 0.1,
         gradient_checkpointing: bool = False,
     ) -> None:
@@ -321,6 +325,7 @@ class SpaceTimeTransformer(nn.Module):
         self.scheme = SCHEMES[attention_type]
         if class_token_in_time:
             self.scheme = with_class_token_in_time(attention_type)
+        self.time_embed_std = time_embed_std
         self.gradient_checkpointing = gradient_checkpointing
 
         if patch_embedding == "linear":
@@ -355,6 +360,10 @@ class SpaceTimeTransformer(nn.Module):
         if hasattr(self, "pos_embed"):
             waves = sine_positions(self.grid[1:], self.pos_embed.shape[-1])
             self.pos_embed.data[0, 1:] = 0.5 * waves
+        if hasattr(self, "time_embed") and self.time_embed_std:
+            self.time_embed.data[0] = self.time_embed_std * straight_times(
+                *self.time_embed.shape[1:]
+            )
         pretrained = pretrained or self.pretrained
         if pretrained:
             from helpers.models.checkpoints import load_pretrained
@@ -435,6 +444,13 @@ def sine_positions(grid: tuple[int, int], embed_dims: int) -> Tensor:
     angles = places[:, :, None] * frequencies  # [H·W, 2, C/4]
     waves = torch.cat((angles.sin(), angles.cos()), dim=2).flatten(1)
     return nn.functional.pad(waves, (0, embed_dims - waves.shape[1]))
+
+
+def straight_times(frames: int, embed_dims: int) -> Tensor:
+    """Frames evenly along one drawn direction, from first to last: [T, C], mean 0, variance 1."""
+    places = torch.linspace(-1, 1, frames) if frames > 1 else torch.zeros(1)
+    places = places / places.std(correction=0).clamp_min(1e-6)
+    return places[:, None] * torch.randn(embed_dims)
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -46,6 +46,7 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "VARIANT": str,
     "MODEL": _changes,
     "RECIPE": _changes,
+    "GRID": str,
     "TENSORBOARD": _flag,
     "WANDB": _flag,
 }

@@ -38,4 +38,10 @@ STEPS = (
         reads=("training/training.json", "predictions.csv"),
         writes=("explanations.json",),
     ),
+    Step(
+        "05_compare_attention_schemes",
+        settings=("NAME", "GRID"),
+        reads=("manifest.csv", "split.csv", "training/training.json"),
+        writes=("study.json",),
+    ),
 )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from helpers.models.checkpoints import normalisation
+from helpers.models.origins import Normalisation
+from helpers.models.weight_files import is_address
 from helpers.profiles import Profile, Recipe
 from helpers.training.device import Compute, loader_workers
 from helpers.training.runner import METRIC
@@ -97,7 +100,7 @@ def build_config(
         "metric_options": {"top_k_accuracy": {"topk": (1,)}},
     }
     low_precision = compute.precision != "float32"
-    # PENDING
+    normal = _normalisation(steps.pretrained)
     backends = [{"type": "LocalVisBackend"}]
     if tensorboard:
         backends.append({"type": "TensorboardVisBackend"})
@@ -127,8 +130,8 @@ def build_config(
                 },
                 "data_preprocessor": {
                     "type": "ActionDataPreprocessor",
-                    "mean": [127.5] * 3,
-                    "std": [127.5] * 3,
+                    "mean": list(normal.mean),
+                    "std": list(normal.std),
                     "format_shape": "NCTHW",
                 },
             },
@@ -175,6 +178,7 @@ def build_config(
             "model_wrapper_cfg": {"type": "MMDistributedDataParallel", "broadcast_buffers": False}
             | ({} if compute.device == "cuda" else {"device_ids": None}),
             "compile": steps.compile,
+            "auto_scale_lr": {"enable": False, "base_batch_size": steps.batch_size},
             "log_level": "INFO",
         }
     )
@@ -246,6 +250,17 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
         "seed": plain["randomness"]["seed"],
         "clips": hashlib.sha256(listing).hexdigest()[:16],
     }
+
+
+def _normalisation(pretrained: str | None) -> Normalisation:
+    """That of the weights the training starts from, else mmaction2's.
+
+    A file that is missing here is named when the weights are loaded: a finished training is loaded
+    without it.
+    """
+    if pretrained and (is_address(pretrained) or Path(pretrained).expanduser().exists()):
+        return normalisation(pretrained)
+    return Normalisation((127.5,) * 3, (127.5,) * 3)
 
 
 def _optimization(steps: Recipe, compute: Compute) -> dict:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from mmaction.registry import HOOKS, OPTIM_WRAPPERS, RUNNERS
-from mmengine.dist import is_main_process
+from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
@@ -40,13 +40,15 @@ class NotebookRunner(Runner):
                 handler.setLevel(logging.ERROR)
         return logger
 
+    @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **settings) -> None:
-        """Save under another name first, so that a kill never leaves half a checkpoint."""
+        """Save under another name first, so that a kill never leaves half a checkpoint.
+
+        The main process alone: another one would rename what is not yet written to its end.
+        """
         part = f".{filename}.part"
         super().save_checkpoint(out_dir, part, *args, **settings)
-        written = Path(out_dir) / part
-        if written.exists():  # on the main process
-            written.replace(Path(out_dir) / filename)
+        (Path(out_dir) / part).replace(Path(out_dir) / filename)
 
     def resume(self, *args, **settings) -> None:
         """Resume, and forget a best checkpoint that is gone.

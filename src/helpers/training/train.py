@@ -128,7 +128,12 @@ def _finish(folder: Path, runner) -> Training:
     last = folder / f"epoch_{runner.max_epochs}.pth"
     for source, name in ((best, "best.pth"), (last, "last.pth")):
         checkpoint = torch.load(source, map_location="cpu", weights_only=True)
-        meta = {"classes": checkpoint["meta"]["dataset_meta"]["classes"]}
+        meta = {
+            "classes": checkpoint["meta"]["dataset_meta"]["classes"],
+            "cfg": checkpoint["meta"]["cfg"],
+            "mean": list(runner.cfg.model.data_preprocessor.mean),
+            "std": list(runner.cfg.model.data_preprocessor.std),
+        }
         with whole_file(folder / name) as part:
             torch.save({"state_dict": checkpoint["state_dict"], "meta": meta}, part)
     finished = {
