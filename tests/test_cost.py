@@ -137,7 +137,7 @@ def real_network(size: ModelSize, scheme: str, attention: str, **backbone) -> nn
     network[0].init_weights()
     for module in network.modules():
         if isinstance(module, SelfAttention):
-            module.OPEN_TOKENS = 0
+            module.OPEN_TOKENS = {}
     return network
 
 

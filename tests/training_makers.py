@@ -44,6 +44,7 @@ TINY = Profile(
     RECIPE,
     replace(RECIPE, epochs=1),
     Study(
+        "smoke",
         YardSize(clips=16, cameras=4, frames=8, fps=8, width=96, height=72),
         num_frames=2,
         time_embed_std=0.5,

@@ -50,6 +50,7 @@ class Recipe:
 class Study:
     """Size of the study of schemes and positional embeddings, whose cells are trainings."""
 
+    variant: str  # named size whose cost is compared
     motions: YardSize  # the yard's clips whose labels lie in the order of time
     num_frames: int  # of a clip as the network sees it
     time_embed_std: float  # see `SpaceTimeTransformer`
@@ -107,6 +108,7 @@ PROFILES = {
             Recipe(2, 8, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
             Recipe(2, 16, "AdamW", 1e-3, 0.05, 0.5, 36, 8, None),
             Study(
+                "smoke",
                 YardSize(clips=48, cameras=8, frames=8, fps=8, width=96, height=72),
                 4,
                 0.5,
@@ -122,6 +124,7 @@ PROFILES = {
             Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
             Recipe(56, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
             Study(
+                "timesformer",
                 YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),
                 4,
                 0.5,
@@ -137,6 +140,7 @@ PROFILES = {
             Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, K400_DIVIDED),
             None,
             Study(
+                "timesformer",
                 YardSize(clips=1600, cameras=80, frames=24, fps=12, width=448, height=336),
                 8,
                 0.0,

@@ -139,7 +139,7 @@ def predict_memory(
         network = build_network(size, scheme, attention, classes, **backbone)
         for module in network.modules():
             if isinstance(module, SelfAttention):
-                module.OPEN_TOKENS = 0
+                module.OPEN_TOKENS = {}
         optimizer = sgd(network)
         for parameter in network.parameters():
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

@@ -18,6 +18,7 @@ Parameter names are those of mmaction2's `TimeSformer`: checkpoints open on both
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -122,13 +123,14 @@ class DropPath(nn.Module):
 class SelfAttention(nn.Module):
     """Multi-head self-attention (equations 5 to 8), with nn.MultiheadAttention's parameters.
 
-    Fused, so that no matrix of weights is stored; but groups of at most `OPEN_TOKENS` tokens go
-    through two plain products on a CPU, where the fused kernel is 2 to 5 times slower on them.
+    Fused, so that no matrix of weights is stored; but on a CPU groups of at most `OPEN_TOKENS`
+    tokens go through two plain products, where the fused kernel is up to 5 times slower on them.
     While `record` is a list, the weights [groups, heads, tokens, tokens] are appended to it, and
     keep their gradient where one is computed.
     """
 
-    OPEN_TOKENS = 128
+    OPEN_TOKENS: ClassVar = {torch.bfloat16: 1024, torch.float32: 32}
+    """By type, up to where the products were the faster ones (benchmarks/README.md)."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -144,7 +146,7 @@ class SelfAttention(nn.Module):
         query, key, value = rearrange(
             projected, "g l (three n d) -> three g n l d", three=3, n=self.num_heads
         )
-        short = tokens.device.type == "cpu" and tokens.shape[1] <= self.OPEN_TOKENS
+        short = tokens.is_cpu and tokens.shape[1] <= self.OPEN_TOKENS.get(query.dtype, 0)
         if self.record is None and not short:
             mixed = scaled_dot_product_attention(query, key, value)
         else:

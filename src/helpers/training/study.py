@@ -23,6 +23,7 @@ from helpers.clips.manifest import load_manifest, load_or_build_manifest
 from helpers.clips.parallel import map_in_processes
 from helpers.clips.split import load_or_draw_split, load_split
 from helpers.files import write_table
+from helpers.models.transformer import POSITIONS, SCHEMES
 from helpers.paths import kept_frames, motions_folder
 from helpers.runs import Run
 from helpers.training.config import build_config
@@ -90,6 +91,24 @@ def grid(
         if (cell.attention_type, cell.positional_embedding) != ("space_only", "space")
         or replace(cell, positional_embedding="space_time") not in listed
     ]
+
+
+def cells_of(name: str, labels: Iterable[str], seeds: int = 3) -> list[Cell]:
+    """The cells of a named grid: "full", or "reduced" to what takes minutes on a CPU.
+
+    Args:
+        name: of the grid.
+        labels: label sets that it is trained on.
+        seeds: of the full grid, from 0; the reduced one has a single seed.
+
+    Raises:
+        ValueError: there is no such grid, or no seed.
+    """
+    if name not in ("reduced", "full") or seeds < 1:
+        raise ValueError(f"GRID={name!r}, SEEDS={seeds}: take reduced or full, and a seed or more.")
+    if name == "full":
+        return grid(labels, SCHEMES, POSITIONS[::-1], range(seeds))
+    return grid(labels, ("space_only", "divided_space_time"), ("space_time",), (0,))
 
 
 def label_sets(run: Run) -> dict[str, LabelSet]:
