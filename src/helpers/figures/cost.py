@@ -157,8 +157,12 @@ def latencies(table: pd.DataFrame) -> go.Figure:
 
 
 def _two_panels(by_frames: pd.DataFrame, by_resolution: pd.DataFrame) -> go.Figure:
-    """Empty panels for memory or products against frames and against resolution."""
+    """Empty panels for memory or products against frames and against resolution.
+
+    Both axes are logarithmic: what grows as a power is a straight line between few points.
+    """
     fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
+    fig.update_xaxes(type="log")
     at = f"frames, at {_only(by_frames, 'img_size')} px"
     fig.update_xaxes(title_text=at, tickvals=_ticks(by_frames["frames"]), row=1, col=1)
     at = f"height and width (px), at {_only(by_resolution, 'frames')} frames"
