@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import compare_backbones, options, report, timing
+from benchmarks import attention, compare_backbones, options, report, timing
 from benchmarks.activations import saved_by_frames
 from benchmarks.authors import commit_of, load_authors
 from benchmarks.implementations import (
@@ -396,3 +396,10 @@ class TestReport:
         lines = report.markdown(results, [4]).splitlines()
         assert len(lines) == 4 and "batch" not in lines[0]
         assert len(report.markdown(results).splitlines()) == 6
+
+
+def test_both_ways_through_attention_are_timed_for_every_length_and_precision():
+    lines = attention.main(repeats=1, tokens=32, embed_dims=8, heads=2).splitlines()
+    assert len(lines) == 2 + 2 * len(attention.LENGTHS)
+    times = [line.split("|")[3:5] for line in lines[2:]]
+    assert all(float(cell) > 0 for pair in times for cell in pair)

@@ -45,7 +45,8 @@ def test_markup_in_class_names_is_shown_as_it_is():
 
 def test_figures_and_widgets_import_without_torch_and_without_a_browser():
     code = (
-        "import sys; from helpers.figures import attention, dataset, evaluation, export, training;"
+        "import sys;"
+        "from helpers.figures import attention, dataset, evaluation, export, speed, training;"
         "from helpers.widgets import attention_browser, clip_browser;"
         "print([m for m in ('torch', 'kaleido') if m in sys.modules])"
     )

@@ -379,9 +379,8 @@ class SpaceTimeTransformer(nn.Module):
     def tokens(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Patch tokens [B, T, H, W, C] and class token [B, 1, C] behind the last layer."""
         frames, rows, columns = self.grid
-        tokens = rearrange(
-            self.patch_embed(clips), "(b t) (h w) c -> b t h w c", t=frames, h=rows, w=columns
-        )
+        patches = self.patch_embed(clips).contiguous()  # convolutions leave channels outermost
+        tokens = rearrange(patches, "(b t) (h w) c -> b t h w c", t=frames, h=rows, w=columns)
         class_token = self.cls_token.expand(tokens.shape[0], -1, -1)
         if hasattr(self, "pos_embed"):
             class_token = class_token + self.pos_embed[:, :1]
