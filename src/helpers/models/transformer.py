@@ -142,10 +142,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[groups, tokens, C] → [groups, tokens, C]."""
-        projected = nn.functional.linear(tokens, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = rearrange(
-            projected, "g l (three n d) -> three g n l d", three=3, n=self.num_heads
-        )
+        # One product of two matrices, however the groups lie in memory.
+        rows = rearrange(tokens, "g l c -> (g l) c")
+        projected = nn.functional.linear(rows, self.in_proj_weight, self.in_proj_bias)
+        axes = {"l": tokens.shape[1], "three": 3, "n": self.num_heads}
+        query, key, value = rearrange(projected, "(g l) (three n d) -> three g n l d", **axes)
         short = tokens.is_cpu and tokens.shape[1] <= self.OPEN_TOKENS.get(query.dtype, 0)
         if self.record is None and not short:
             mixed = scaled_dot_product_attention(query, key, value)
