@@ -1,7 +1,6 @@
 """Checkpoints of other projects: their own models compute what ours does with their weights."""
 
 import json
-import os
 import pickle
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoint_makers import RunsCode
 
 from helpers import compat  # noqa: F401  # isort: skip
 from mmaction.models.backbones import TimeSformer
@@ -549,16 +549,6 @@ class TestAccount:
     def test_every_origin_names_its_source(self):
         assert len({origin.name for origin in ORIGINS}) == len(ORIGINS)
         assert all(origin.source for origin in ORIGINS)
-
-
-class RunsCode:
-    """Pickles as a call that makes a file."""
-
-    def __init__(self, proof: Path):
-        self.proof = proof
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.proof),)
 
 
 class TestRefused:

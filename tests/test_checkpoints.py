@@ -1,6 +1,5 @@
 """Weights from elsewhere: every accepted kind, resized positions, and every refusal in words."""
 
-import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoint_makers import RunsCode
 
 from helpers import compat  # noqa: F401  # isort: skip
 from mmaction.models.backbones import TimeSformer
@@ -60,16 +60,6 @@ def saved(path: Path, content: object) -> str:
 
 def clips(frames: int = 4) -> torch.Tensor:
     return torch.randn(2, 3, frames, 32, 32, generator=torch.Generator().manual_seed(2))
-
-
-class RunsCode:
-    """Pickles as a call that makes a file."""
-
-    def __init__(self, proof: Path):
-        self.proof = proof
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.proof),)
 
 
 class TestAccepted:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from helpers.models.checkpoints import normalisation
-from helpers.models.origins import Normalisation
+from helpers.models.origins import MMACTION, Normalisation
 from helpers.models.weight_files import is_address
 from helpers.profiles import Profile, Recipe
 from helpers.training.device import Compute, loader_workers
@@ -260,7 +260,7 @@ def _normalisation(pretrained: str | None) -> Normalisation:
     """
     if pretrained and (is_address(pretrained) or Path(pretrained).expanduser().exists()):
         return normalisation(pretrained)
-    return Normalisation((127.5,) * 3, (127.5,) * 3)
+    return Normalisation(*MMACTION.normalisation)
 
 
 def _optimization(steps: Recipe, compute: Compute) -> dict:

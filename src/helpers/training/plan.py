@@ -22,6 +22,13 @@ def classes_of_run(run: Run) -> list[str]:
     return sorted(load_split(run.require(run.split, EXPLORE))["label"].unique())
 
 
+def training_counts(split_file: Path) -> dict[str, int]:
+    """Training clips of each class, the classes in the order of the network's outputs."""
+    split = load_split(split_file)
+    counts = split.loc[split["split"] == "train", "label"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in sorted(split["label"].unique())}
+
+
 def parts_of_clips(run: Run) -> list[tuple[str, str]]:
     """Path and part of each clip that a training of the run may see."""
     known = set(load_manifest(run.require(run.manifest, EXPLORE))["path"])
@@ -85,13 +92,11 @@ def plan_training(
     recipe = dict(choices.recipe)
     if images is not None:
         recipe = {"pretrained": str(Path(images.work_dir) / "best.pth")} | recipe
-    split = load_split(run.require(run.split, EXPLORE))
-    counts = split.loc[split["split"] == "train", "label"].value_counts()
-    classes = sorted(split["label"].unique())
+    counts = training_counts(run.require(run.split, EXPLORE))
     return build_config(
         choices.apply(run.profile),
-        classes,
-        [int(counts.get(name, 0)) for name in classes],
+        list(counts),
+        list(counts.values()),
         manifest=run.manifest,
         split=run.split,
         data=run.data,

@@ -29,7 +29,7 @@ from helpers.runs import Run
 from helpers.training.config import build_config
 from helpers.training.device import Compute
 from helpers.training.inference import load_model, predict
-from helpers.training.plan import plan_images
+from helpers.training.plan import plan_images, training_counts
 from helpers.training.train import load_training, train
 from helpers.yard import make_yard
 
@@ -49,11 +49,6 @@ class LabelSet:
     data: Path  # folder that the manifest's paths are relative to
     manifest: Path
     split: Path
-
-    @property
-    def classes(self) -> list[str]:
-        """Class names, sorted: the order of the network's outputs."""
-        return sorted(load_split(self.split)["label"].unique())
 
 
 @dataclass(frozen=True)
@@ -150,12 +145,13 @@ def _few(run: Run, name: str, data: Path, manifest: Path, split: Path) -> LabelS
         run.folder / "study" / name / "manifest.csv",
         run.folder / "study" / name / "split.csv",
     )
-    write_table(labels.manifest, clips[clips["path"].isin(taken)])
+    clips = clips[clips["path"].isin(taken)]
+    write_table(labels.manifest, clips)
     write_table(labels.split, parts[parts["path"].isin(taken)])
     recipe = run.profile.study.recipe
     if recipe.keep_short_side is not None:
         store = FrameStore(kept_frames(), recipe.keep_short_side, recipe.keep_frames)
-        store.fill(data, load_manifest(labels.manifest))
+        store.fill(data, clips)
     return labels
 
 
@@ -172,13 +168,12 @@ def plan_cell(
         images: weights of the image transformer that every cell starts from; None: as the
             profile's recipe says.
     """
-    study, split = run.profile.study, load_split(labels.split)
-    counts = split.loc[split["split"] == "train", "label"].value_counts()
+    study, counts = run.profile.study, training_counts(labels.split)
     recipe = vars(study.recipe) | {"epochs": study.epochs[labels.name]}
     return build_config(
         run.profile,
-        labels.classes,
-        [int(counts[name]) for name in labels.classes],
+        list(counts),
+        list(counts.values()),
         manifest=labels.manifest,
         split=labels.split,
         data=labels.data,
