@@ -15,10 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_makers import TINY, make_run, plan
-
-import helpers.paths
-import helpers.runs
+from training_makers import TINY, make_run, plan, tiny_project
 
 from helpers import compat  # noqa: F401  # isort: skip
 import mmaction
@@ -30,7 +27,6 @@ from mmengine.registry import DefaultScope
 
 from helpers.files import read_json, write_json
 from helpers.models.transformer import SCHEMES, TIME, SpaceTimeTransformer
-from helpers.profiles import PROFILES
 from helpers.training.plan import parts_of_clips
 from helpers.training.runner import NotebookRunner
 from helpers.training.train import train
@@ -141,11 +137,7 @@ def free_port() -> int:
 def run(tmp_path_factory):
     """A run of 16 clips, 8 of them to train on."""
     folder = tmp_path_factory.mktemp("distributed")
-    with pytest.MonkeyPatch.context() as patch, DefaultScope.overwrite_default_scope("mmaction"):
-        patch.setattr(helpers.paths, "DATA", folder / "data")
-        patch.setattr(helpers.runs, "RUNS", folder / "runs")
-        patch.setitem(PROFILES, "tiny", TINY)
-        patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
+    with tiny_project(folder), DefaultScope.overwrite_default_scope("mmaction"):
         yield make_run("tiny")
 
 

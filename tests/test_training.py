@@ -16,10 +16,7 @@ import mmengine.runner.runner
 import numpy as np
 import pytest
 import torch
-from training_makers import CPU, RECIPE, TINY, make_run, plan
-
-import helpers.paths
-import helpers.runs
+from training_makers import CPU, RECIPE, TINY, make_run, plan, tiny_project
 
 from helpers import compat  # noqa: F401  # isort: skip
 from mmaction.registry import HOOKS, MODELS
@@ -47,12 +44,7 @@ FILES = {"asked.json", "best.pth", "config.py", "last.pth", "training.json"}
 def run(tmp_path_factory):
     """A run of 16 clips in a folder of its own."""
     folder = tmp_path_factory.mktemp("training")
-    with pytest.MonkeyPatch.context() as patch, DefaultScope.overwrite_default_scope("mmaction"):
-        patch.setattr(helpers.paths, "DATA", folder / "data")
-        patch.setattr(helpers.runs, "RUNS", folder / "runs")
-        patch.setitem(PROFILES, "tiny", TINY)
-        # Laying a config's text out takes longer than an epoch here, and each checkpoint has it.
-        patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
+    with tiny_project(folder), DefaultScope.overwrite_default_scope("mmaction"):
         yield make_run("tiny")
 
 

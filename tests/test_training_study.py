@@ -2,14 +2,11 @@
 
 import pandas as pd
 import pytest
-from training_makers import CPU, TINY, make_run
+from training_makers import CPU, make_run, tiny_project
 
-import helpers.paths
-import helpers.runs
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.models.transformer import POSITIONS, SCHEMES
-from helpers.profiles import PROFILES
 from helpers.runs import Run, RunError
 from helpers.training.plan import parts_of_clips, plan_images
 from helpers.training.study import Cell, cells_of, finished, grid, label_sets, plan_cell, run_cells
@@ -19,11 +16,7 @@ from helpers.training.train import load_training, train
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(helpers.paths, "DATA", folder / "data")
-        patch.setattr(helpers.runs, "RUNS", folder / "runs")
-        patch.setitem(PROFILES, "tiny", TINY)
-        patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
+    with tiny_project(folder):
         yield make_run("studied", clips=3)
 
 

@@ -1,17 +1,22 @@
 """A run with tiny clips whose two classes are easy to tell apart, and configs that train on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from mmengine.config import Config
 
+import helpers.paths
+import helpers.runs
 from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
-from helpers.profiles import ModelSize, Profile, Recipe, Study, YardSize
+from helpers.profiles import PROFILES, ModelSize, Profile, Recipe, Study, YardSize
 from helpers.runs import Run, open_run
 from helpers.training.choices import Choices
 from helpers.training.device import Compute
@@ -92,3 +97,15 @@ def plan(run: Run, folder: Path, compute: Compute = CPU, **settings) -> Config:
     """Plan a training of the run in `folder`."""
     choices = Choices(model=settings.pop("model", {}), recipe=settings.pop("recipe", {}))
     return plan_training(run, compute, choices, folder=folder, **settings)
+
+
+@contextmanager
+def tiny_project(folder: Path) -> Iterator[None]:
+    """Data and runs below `folder`, and the profile "tiny", for the length of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(helpers.paths, "DATA", folder / "data")
+        patch.setattr(helpers.runs, "RUNS", folder / "runs")
+        patch.setitem(PROFILES, "tiny", TINY)
+        # Laying a config's text out takes longer than an epoch here, and each checkpoint has it.
+        patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
+        yield
