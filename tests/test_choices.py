@@ -9,8 +9,9 @@ import helpers.runs
 from helpers.files import write_json
 from helpers.profiles import PROFILES, VARIANTS
 from helpers.runs import RunError, open_run
-from helpers.training.choices import Choices, choose
+from helpers.training.choices import Choices, choose, compute_of
 from helpers.training.config import build_config, identity
+from helpers.training.device import choose_compute
 
 
 @pytest.fixture
@@ -54,6 +55,15 @@ def test_unknown_names_are_refused_with_the_known_ones(run, asked, words):
     assert not (run.folder / "choices.json").exists()
 
 
+def test_a_precision_is_computed_in_from_then_on(run):
+    assert compute_of(run) == choose_compute()
+    choose(run, recipe={"precision": "float32"})
+    assert compute_of(run).precision == "float32"
+    with pytest.raises(ValueError, match="'half' is unknown"):
+        choose(run, recipe={"precision": "half"})
+    assert compute_of(run).precision == "float32"
+
+
 def test_a_variant_replaces_the_model_and_nothing_else():
     profile = Choices("timesformer_hr").apply(TINY)
     assert profile.model == VARIANTS["timesformer_hr"]
@@ -88,6 +98,7 @@ class TestSwitches:
         plain = identity(build(), [])
         assert identity(build(recipe={"compile": True}), []) == plain
         assert identity(build(model={"gradient_checkpointing": True}), []) == plain
+        assert identity(build(recipe={"precision": "float32"}), []) == plain
         assert build(recipe={"compile": True}).compile is True
         assert build(model={"gradient_checkpointing": True}).model.backbone.gradient_checkpointing
 

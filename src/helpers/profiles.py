@@ -44,6 +44,7 @@ class Recipe:
     pretrained: str | None  # checkpoint that training starts from
     accumulate: int = 1  # batches whose gradients are added up before a step
     compile: bool = False  # torch.compile; pays on a GPU, and takes minutes to begin
+    precision: str | None = None  # of autocast; None: the shortest that the machine computes fast
 
 
 @dataclass(frozen=True)

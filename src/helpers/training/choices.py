@@ -3,12 +3,14 @@
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from helpers.files import read_json, write_json
 from helpers.models import SpaceTimeTransformer
 from helpers.profiles import VARIANTS, Profile, Recipe
 from helpers.runs import Run, RunError
+from helpers.training.device import Compute, choose_compute
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ def choose(
 
     Raises:
         RunError: a name is unknown, or the run's training has begun with other choices.
+        ValueError: the precision is unknown, or this machine has no use for it.
     """
     keywords = list(inspect.signature(SpaceTimeTransformer).parameters)
     _check_known("VARIANT", [variant] if variant else [], VARIANTS)
     _check_known("MODEL", model or {}, keywords)
     _check_known("RECIPE", recipe or {}, [entry.name for entry in fields(Recipe)])
-    path = run.folder / "choices.json"
-    before = Choices(**read_json(path)) if path.exists() else Choices()
+    choose_compute((recipe or {}).get("precision"))
+    before = choices_of(run)
     chosen = Choices(
         variant or before.variant,
         before.model | dict(model or {}),
@@ -59,8 +62,26 @@ def choose(
             f"The training of run {run.name!r} began with {_told(before)}, now {_told(chosen)} is "
             f"asked. Give this one another NAME, or remove {run.training} to train anew."
         )
-    write_json(path, asdict(chosen))
+    write_json(_file(run), asdict(chosen))
     return chosen
+
+
+def choices_of(run: Run) -> Choices:
+    """What was chosen for a run so far."""
+    return Choices(**read_json(_file(run))) if _file(run).exists() else Choices()
+
+
+def compute_of(run: Run) -> Compute:
+    """The machine's best device, and the precision that was chosen for the run or is best here.
+
+    Raises:
+        ValueError: the precision is unknown, or this machine has no use for it.
+    """
+    return choose_compute(choices_of(run).recipe.get("precision"))
+
+
+def _file(run: Run) -> Path:
+    return run.folder / "choices.json"
 
 
 def _check_known(setting: str, names: Iterable[str], known: Iterable[str]) -> None:
