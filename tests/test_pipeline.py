@@ -63,6 +63,8 @@ class TestSettings:
             ("SEED", "one", "SEED=one"),
             ("WANDB", "perhaps", "1 or 0"),
             ("PROFILE", "huge", "smoke, demo, paper"),
+            ("VARIANT", "huge", "timesformer_hr"),
+            ("GRID", "half", "reduced, full"),
             ("DATA", "/no/such/folder", "class folders"),
             ("NAME", "../other", "letters"),
             ("MODEL", "attention_type", "key=value"),

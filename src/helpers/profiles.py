@@ -99,6 +99,9 @@ VARIANTS = {
 }
 """Named sizes of the transformer, for any attention scheme."""
 
+GRIDS = ("reduced", "full")
+"""How much of the study of schemes is trained: minutes on a CPU, or all of it."""
+
 PROFILES = {
     profile.name: profile
     for profile in (

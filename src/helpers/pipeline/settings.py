@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from helpers.paths import yard_folder
-from helpers.profiles import PROFILES
+from helpers.profiles import GRIDS, PROFILES, VARIANTS
 
 Value = str | int | bool | dict
 
@@ -64,7 +64,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
         runs: the folder of all runs.
 
     Raises:
-        SettingsError: a value is of the wrong kind, or names no profile or folder.
+        SettingsError: a value is of the wrong kind, or names nothing that there is.
     """
     values: dict[str, Value] = {}
     for key, text in asked.items():
@@ -83,8 +83,9 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
                 values.setdefault(key.upper(), value)
     values.setdefault("SEED", 0)
     profile = values.setdefault("PROFILE", "demo")
-    if profile not in PROFILES:
-        raise SettingsError(f"PROFILE={profile}: choose one of {', '.join(PROFILES)}.")
+    for key, known in {"PROFILE": PROFILES, "VARIANT": VARIANTS, "GRID": GRIDS}.items():
+        if key in values and values[key] not in known:
+            raise SettingsError(f"{key}={values[key]}: choose one of {', '.join(known)}.")
     if "DATA" in values:
         folder = Path(values["DATA"]).expanduser().resolve()
         if folder == yard_folder(profile):

@@ -25,6 +25,7 @@ from helpers.clips.split import load_or_draw_split, load_split
 from helpers.files import write_table
 from helpers.models.transformer import POSITIONS, SCHEMES
 from helpers.paths import kept_frames, motions_folder
+from helpers.profiles import GRIDS
 from helpers.runs import Run
 from helpers.training.config import build_config
 from helpers.training.device import Compute
@@ -99,8 +100,10 @@ def cells_of(name: str, labels: Iterable[str], seeds: int = 3) -> list[Cell]:
     Raises:
         ValueError: there is no such grid, or no seed.
     """
-    if name not in ("reduced", "full") or seeds < 1:
-        raise ValueError(f"GRID={name!r}, SEEDS={seeds}: take reduced or full, and a seed or more.")
+    if name not in GRIDS or seeds < 1:
+        raise ValueError(
+            f"GRID={name!r}, SEEDS={seeds}: take {' or '.join(GRIDS)}, and a seed or more."
+        )
     if name == "full":
         return grid(labels, SCHEMES, POSITIONS[::-1], range(seeds))
     return grid(labels, ("space_only", "divided_space_time"), ("space_time",), (0,))
