@@ -111,7 +111,10 @@ def parameter_bytes(module: nn.Module) -> int:
 
 def _ours(size: ModelSize, scheme: str) -> nn.Module:
     return SpaceTimeTransformer(
-        **_shared_sizes(size), attention_type=scheme, drop_path_rate=DROP_PATH
+        **_shared_sizes(size),
+        attention_type=scheme,
+        drop_path_rate=DROP_PATH,
+        class_token_only=True,  # as trainings have it
     )
 
 

@@ -98,6 +98,7 @@ class TestSwitches:
         plain = identity(build(), [])
         assert identity(build(recipe={"compile": True}), []) == plain
         assert identity(build(model={"gradient_checkpointing": True}), []) == plain
+        assert identity(build(model={"class_token_only": False}), []) == plain
         assert identity(build(recipe={"precision": "float32"}), []) == plain
         assert build(recipe={"compile": True}).compile is True
         assert build(model={"gradient_checkpointing": True}).model.backbone.gradient_checkpointing

@@ -73,7 +73,8 @@ class TestMultiplyAdds:
     @pytest.mark.parametrize(
         ("scheme", "keywords"),
         [(scheme, {}) for scheme in SCHEMES]
-        + [("divided_space_time", EQUATION_13), ("axial", EQUATION_13 | {"in_channels": 1})],
+        + [("divided_space_time", EQUATION_13), ("axial", EQUATION_13 | {"in_channels": 1})]
+        + [(scheme, {"class_token_only": True}) for scheme in SCHEMES],
     )
     def test_by_formula_agree_for_all_embeddings_and_keywords(
         self, scheme, keywords, stem, attention
@@ -89,6 +90,11 @@ class TestMultiplyAdds:
         assert count_multiply_adds(backbone, (1, 3, 4, 32, 32)) == (
             multiply_adds(TINY, "divided_space_time").total
         )
+
+    def test_the_class_token_alone_saves_a_twentieth_of_divided_vit_b(self):
+        whole = multiply_adds(BASE, "divided_space_time").total
+        lean = multiply_adds(BASE, "divided_space_time", class_token_only=True).total
+        assert lean / whole == pytest.approx(0.951, abs=0.001)
 
     def test_joint_is_cheaper_than_divided_up_to_8_frames_and_dearer_from_12(self):
         def ratio(frames: int) -> float:

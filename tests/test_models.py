@@ -110,6 +110,36 @@ def test_checkpointing_changes_memory_and_no_gradient(scheme):
         torch.testing.assert_close(saved[True][name], gradient, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_class_token_alone_has_the_same_feature_and_gradients(scheme, checkpointing):
+    keywords = TINY | {"attention_type": scheme, "drop_path_rate": 0.0}
+    whole = randomised(SpaceTimeTransformer(**keywords)).train()
+    lean = SpaceTimeTransformer(
+        **keywords, class_token_only=True, gradient_checkpointing=checkpointing
+    ).train()
+    lean.load_state_dict(whole.state_dict())
+    features = {model: model(clips()) for model in (whole, lean)}
+    torch.testing.assert_close(features[lean], features[whole], atol=1e-5, rtol=1e-5)
+    for feature in features.values():
+        feature.square().sum().backward()
+    expected = dict(whole.named_parameters())
+    for name, parameter in lean.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name].grad, atol=1e-4, rtol=1e-4)
+
+
+def test_patch_tokens_are_whole_though_the_class_token_alone_is_asked_for():
+    whole = randomised(SpaceTimeTransformer(**TINY))
+    lean = SpaceTimeTransformer(**TINY, class_token_only=True).eval()
+    lean.load_state_dict(whole.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(lean.tokens(clips()), whole.tokens(clips()))
+        with lean.explaining() as layers:
+            lean(clips())
+    assert [weights.shape[-2] for weights in layers[-1]] == [4, 17]
+    assert lean.class_token_only, "explaining leaves the switch as it was"
+
+
 def test_recording_works_while_checkpointing_is_on():
     model = randomised(SpaceTimeTransformer(**TINY, gradient_checkpointing=True)).train()
     with model.explaining() as layers:

@@ -40,6 +40,8 @@ def multiply_adds(size: ModelSize, scheme: str, **backbone) -> MultiplyAdds:
     4·g·m·C² for its projections, g·m·C² more for its own last layer where it has one, and 2·g·m²·C
     for attention. The feed-forward network takes 8·C² a token, the linear embedding of patches
     channels·P²·C a patch; a convolutional stem is counted. Norms, softmax and GELU are no products.
+    Of a last layer with `class_token_only`, one token asks in each group of the last step, and one
+    goes through the feed-forward network.
 
     Args:
         size: of the transformer and of the clip.
@@ -54,21 +56,33 @@ def multiply_adds(size: ModelSize, scheme: str, **backbone) -> MultiplyAdds:
     frames, rows, columns = model.grid
     alone = scheme == "space_only"  # each frame then goes its own way, with its own class token
     clips, grid = (frames, (1, rows, columns)) if alone else (1, model.grid)
-    width, depth = size.embed_dims, size.num_transformer_layers
-    projections = attention = 0
-    for place, step in enumerate(model.scheme):
-        groups, members = _division(step, grid)
-        members += step.class_token
-        extra = place < len(model.scheme) - 1
-        projections += (4 + extra) * groups * members * width**2
-        attention += 2 * groups * members**2 * width
-    tokens = grid[0] * rows * columns + 1
+    layers = [_layer(model.scheme, grid, size.embed_dims)] * size.num_transformer_layers
+    if model.class_token_only:
+        layers[-1] = _layer(model.scheme, grid, size.embed_dims, class_token_only=True)
+    projections, attention, feed_forward = (clips * sum(part) for part in zip(*layers, strict=True))
     return MultiplyAdds(
         patch_embedding=_patch_embedding(model, size, backbone.get("in_channels", 3)),
-        projections=clips * depth * projections,
-        attention=clips * depth * attention,
-        feed_forward=clips * depth * 8 * tokens * width**2,
+        projections=projections,
+        attention=attention,
+        feed_forward=feed_forward,
     )
+
+
+def _layer(
+    scheme: tuple[Step, ...], grid: tuple[int, int, int], width: int, class_token_only: bool = False
+) -> tuple[int, int, int]:
+    """What projections, attention and feed-forward network of a layer take."""
+    projections = attention = 0
+    for step in scheme:
+        last = step is scheme[-1]
+        groups, members = _division(step, grid)
+        members += step.class_token
+        asking = 1 if last and class_token_only else members
+        own = 0 if last else asking
+        projections += groups * (2 * asking + 2 * members + own) * width**2
+        attention += 2 * groups * asking * members * width
+    tokens = 1 if class_token_only else grid[0] * grid[1] * grid[2] + 1
+    return projections, attention, 8 * tokens * width**2
 
 
 def count_multiply_adds(network: nn.Module, clips: tuple[int, ...]) -> int:

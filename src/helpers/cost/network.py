@@ -21,10 +21,11 @@ class StockAttention(nn.Module):
         super().__init__()
         self.attn = nn.MultiheadAttention(embed_dims, num_heads)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[groups, tokens, C] → [groups, tokens, C]."""
+    def forward(self, tokens: Tensor, first_only: bool = False) -> Tensor:
+        """[groups, tokens, C] → [groups, tokens, C], or `first_only` what the first one makes."""
         tokens = tokens.transpose(0, 1)
-        return self.attn(tokens, tokens, tokens)[0].transpose(0, 1)
+        asking = tokens[:1] if first_only else tokens
+        return self.attn(asking, tokens, tokens)[0].transpose(0, 1)
 
 
 def build_network(

@@ -140,13 +140,13 @@ class SelfAttention(nn.Module):
         self.out_proj = nn.Linear(embed_dims, embed_dims)
         self.record: list[Tensor] | None = None
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[groups, tokens, C] → [groups, tokens, C]."""
-        # One product of two matrices, however the groups lie in memory.
-        rows = rearrange(tokens, "g l c -> (g l) c")
-        projected = nn.functional.linear(rows, self.in_proj_weight, self.in_proj_bias)
-        axes = {"l": tokens.shape[1], "three": 3, "n": self.num_heads}
-        query, key, value = rearrange(projected, "(g l) (three n d) -> three g n l d", **axes)
+    def forward(self, tokens: Tensor, first_only: bool = False) -> Tensor:
+        """[groups, tokens, C] → [groups, tokens, C], or `first_only` what the first one makes."""
+        if first_only:
+            (query,) = self._project(tokens[:, :1], 0, 1)
+            key, value = self._project(tokens, 1, 3)
+        else:
+            query, key, value = self._project(tokens, 0, 3)
         short = tokens.is_cpu and tokens.shape[1] <= self.OPEN_TOKENS.get(query.dtype, 0)
         if self.record is None and not short:
             mixed = scaled_dot_product_attention(query, key, value)
@@ -159,6 +159,17 @@ class SelfAttention(nn.Module):
                 self.record.append(weights)
             mixed = weights @ value
         return self.out_proj(rearrange(mixed, "g n l d -> g l (n d)"))
+
+    def _project(self, tokens: Tensor, first: int, end: int) -> Tensor:
+        """Query, key, value from the `first` to before the `end`: [parts, g, heads, l, C/heads].
+
+        One product of two matrices, however the groups [g, l, C] lie in memory.
+        """
+        part = slice(first * tokens.shape[-1], end * tokens.shape[-1])
+        rows = rearrange(tokens, "g l c -> (g l) c")
+        projected = nn.functional.linear(rows, self.in_proj_weight[part], self.in_proj_bias[part])
+        axes = {"l": tokens.shape[1], "k": end - first, "n": self.num_heads}
+        return rearrange(projected, "(g l) (k n d) -> k g n l d", **axes)
 
 
 class StepAttention(nn.Module):
@@ -176,10 +187,17 @@ class StepAttention(nn.Module):
         if not last:
             self.temporal_fc = nn.Linear(embed_dims, embed_dims)
 
-    def forward(self, tokens: Tensor, class_token: Tensor, norm: nn.LayerNorm | None = None):
+    def forward(
+        self,
+        tokens: Tensor,
+        class_token: Tensor,
+        norm: nn.LayerNorm | None = None,
+        class_token_only: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """Add what attention brings to [B, T, H, W, C] and [B, 1, C].
 
-        `norm` is the layer's own where this step has none.
+        `norm` is the layer's own where this step has none. `class_token_only` leaves the grid as it
+        is; for a step in which the class token takes part.
         """
         clips, *grid, _ = tokens.shape
         norm = norm if norm is not None else self.norm
@@ -188,12 +206,14 @@ class StepAttention(nn.Module):
         if self.step.class_token:
             copies = repeat(norm(class_token), "b 1 c -> (b g) 1 c", g=groups)
             gathered = torch.cat((copies, gathered), dim=1)
-        branch = self.drop_path(self.attn(gathered), clips)
+        branch = self.drop_path(self.attn(gathered, first_only=class_token_only), clips)
         if hasattr(self, "temporal_fc"):
             branch = self.temporal_fc(branch)
         if self.step.class_token:
             class_branch = reduce(branch[:, 0], "(b g) c -> b 1 c", "mean", g=groups)
             class_token, branch = class_token + class_branch, branch[:, 1:]
+        if class_token_only:
+            return tokens, class_token
         return tokens + self.step.scatter(branch, tuple(grid)), class_token
 
 
@@ -232,12 +252,19 @@ class SpaceTimeLayer(nn.Module):
         if not several:
             self.norms = nn.ModuleList(nn.LayerNorm(embed_dims, eps=1e-6) for _ in range(2))
 
-    def forward(self, tokens: Tensor, class_token: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, class_token: Tensor, class_token_only: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """[B, T, H, W, C] and [B, 1, C] → the same; `class_token_only`: only the latter counts."""
         attention_norm, feed_forward_norm = getattr(self, "norms", (None, None))
-        for attention in self.attentions:
+        *earlier, last = self.attentions
+        for attention in earlier:
             tokens, class_token = attention(tokens, class_token, attention_norm)
+        tokens, class_token = last(tokens, class_token, attention_norm, class_token_only)
         feed_forward = self.ffns[0]
-        return feed_forward(tokens, feed_forward_norm), feed_forward(class_token, feed_forward_norm)
+        if not class_token_only:
+            tokens = feed_forward(tokens, feed_forward_norm)
+        return tokens, feed_forward(class_token, feed_forward_norm)
 
 
 @MODELS.register_module()
@@ -272,6 +299,9 @@ class SpaceTimeTransformer(nn.Module):
         drop_path_rate: rate of dropped branches in the last layer, rising linearly from 0.
         gradient_checkpointing: keep only what enters a layer, and compute the rest again for the
             backward pass: less memory for a quarter to a third more time.
+        class_token_only: compute of the last layer only what the class token needs, which is all
+            that a clip's feature is made of. The same feature and gradients for less work: 5 % of
+            it in ViT-B with divided attention, the more the fewer layers.
 
     Raises:
         ValueError: an unknown scheme or embedding, sizes that do not divide, a scheme without a
@@ -298,6 +328,7 @@ class SpaceTimeTransformer(nn.Module):
         time_embed_std: float = 0.0,
         drop_path_rate: float = 0.1,
         gradient_checkpointing: bool = False,
+        class_token_only: bool = False,
     ) -> None:
         super().__init__()
         height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
@@ -330,6 +361,7 @@ class SpaceTimeTransformer(nn.Module):
             self.scheme = with_class_token_in_time(attention_type)
         self.time_embed_std = time_embed_std
         self.gradient_checkpointing = gradient_checkpointing
+        self.class_token_only = class_token_only
 
         if patch_embedding == "linear":
             self.patch_embed = PatchEmbed((height, width), patch_size, in_channels, embed_dims)
@@ -375,10 +407,17 @@ class SpaceTimeTransformer(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Feature of each clip: [B, channels, T, height, width] → [B, C]."""
-        return self.tokens(clips)[1][:, 0]
+        return self.norm(self._through_layers(clips, self.class_token_only)[1])[:, 0]
 
     def tokens(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Patch tokens [B, T, H, W, C] and class token [B, 1, C] behind the last layer."""
+        tokens, class_token = self._through_layers(clips)
+        return self.norm(tokens), self.norm(class_token)
+
+    def _through_layers(
+        self, clips: Tensor, class_token_only: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Both kinds of tokens before the last norm; `class_token_only`: patches do not count."""
         frames, rows, columns = self.grid
         patches = self.patch_embed(clips).contiguous()  # convolutions leave channels outermost
         tokens = rearrange(patches, "(b t) (h w) c -> b t h w c", t=frames, h=rows, w=columns)
@@ -393,22 +432,25 @@ class SpaceTimeTransformer(nn.Module):
             tokens = rearrange(tokens, "b t h w c -> (b t) 1 h w c")
             class_token = repeat(class_token, "b 1 c -> (b t) 1 c", t=frames)
         recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
-        for layer in self.transformer_layers.layers:
+        *_, last = layers = self.transformer_layers.layers
+        for layer in layers:
+            given = (tokens, class_token, class_token_only and layer is last)
             if recompute:
-                tokens, class_token = checkpoint(layer, tokens, class_token, use_reentrant=False)
+                tokens, class_token = checkpoint(layer, *given, use_reentrant=False)
             else:
-                tokens, class_token = layer(tokens, class_token)
+                tokens, class_token = layer(*given)
         if self.attention_type == "space_only":
             tokens = rearrange(tokens, "(b t) 1 h w c -> b t h w c", t=frames)
             class_token = reduce(class_token, "(b t) 1 c -> b 1 c", "mean", t=frames)
-        return self.norm(tokens), self.norm(class_token)
+        return tokens, class_token
 
     @contextmanager
     def explaining(self, layers: Iterable[int] | None = None) -> Iterator[list[list[Tensor]]]:
         """Record the attention weights of the forward passes inside the block.
 
         Under autograd each recorded tensor has its gradient in `.grad` after a backward pass.
-        Outside of the block nothing is recorded, and attention is fused again.
+        Outside of the block nothing is recorded, and attention is fused again. Inside, every layer
+        is computed whole.
 
         Args:
             layers: which to record, counted from 0; all when None.
@@ -421,14 +463,15 @@ class SpaceTimeTransformer(nn.Module):
         network = self.transformer_layers.layers
         records: list[list[Tensor]] = [[] for _ in network]
         chosen = range(len(network)) if layers is None else list(layers)
-        recomputes, self.gradient_checkpointing = self.gradient_checkpointing, False
+        switches = self.gradient_checkpointing, self.class_token_only
+        self.gradient_checkpointing = self.class_token_only = False
         try:
             for place in chosen:
                 for attention in network[place].attentions:
                     attention.attn.record = records[place]
             yield records
         finally:
-            self.gradient_checkpointing = recomputes
+            self.gradient_checkpointing, self.class_token_only = switches
             for layer in network:
                 for attention in layer.attentions:
                     attention.attn.record = None

@@ -85,7 +85,11 @@ def build_config(
         "data_folder": str(data),
         "classes": list(classes),
     }
-    backbone = vars(profile.model) | {"attention_type": "divided_space_time"} | dict(model or {})
+    backbone = vars(profile.model) | {
+        "attention_type": "divided_space_time",
+        "class_token_only": True,  # the head sees nothing else
+        **(model or {}),
+    }
     train, test = pipelines(backbone["num_frames"], backbone["img_size"], store if kept else None)
     workers = loader_workers(compute)
     loader = {
@@ -235,7 +239,8 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
         if transform.get("store"):
             del transform["store"]["folder"]
     backbone = plain["model"]["backbone"]
-    backbone.pop("gradient_checkpointing", None)
+    for switch in ("gradient_checkpointing", "class_token_only"):
+        backbone.pop(switch, None)
     if backbone["pretrained"]:
         backbone["pretrained"] = Path(backbone["pretrained"]).name
     listing = json.dumps(sorted(map(list, clips))).encode()
