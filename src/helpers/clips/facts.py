@@ -1,0 +1,184 @@
+"""What decoding a video found, and what is unusual about it, in words."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from helpers.clips.display import displayed_size, turn_words
+
+CONTAINER_SLACK = 0.9
+"""A container may promise more frames than decode; below this share the file counts as cut."""
+
+
+ORDINARY_FORMATS = ("yuv420p", "yuvj420p", "nv12")
+"""Pixel formats that need no remark: 8 bits, colour at half the resolution."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What decoding every frame of a video found."""
+
+    frames: int  # that decode
+    container_frames: int  # that the container promises; 0 where it says nothing
+    damaged: int  # packets that do not decode, and frames the decoder marks as corrupt
+    fps: float  # average; nan where neither container nor time stamps tell
+    duration: float  # s, of the frames that decode
+    width: int  # pixels, as displayed
+    height: int
+    codec: str
+    bytes: int  # of the file
+    first_damaged: int | None = None  # frame at which the first damage was met
+    stream: int = 1  # which of the video streams was taken, from 1; cover pictures do not count
+    streams: int = 1
+    turn: str = ""  # in words, and applied by `read_frames`
+    intervals: tuple[float, float] = (
+        math.nan,
+        math.nan,
+    )  # shortest, longest time between frames (s)
+    irregular: int = 0  # intervals that differ from the median by more than half of it
+    pixel_format: str = "yuv420p"  # of the first frame, in FFmpeg's words
+    bits: int = 8  # per component
+    pixel_aspect: Fraction = Fraction(1)  # width of a pixel by its height, which nothing corrects
+    interlaced: bool = False
+    sizes: tuple[tuple[int, int], ...] = ()  # pixels, as stored, in the order of their appearance
+
+    @property
+    def partly_readable(self) -> bool:
+        """Whether frames are missing or damaged."""
+        return self.damaged > 0 or self.frames < CONTAINER_SLACK * self.container_frames
+
+    @property
+    def variable_rate(self) -> bool:
+        """Whether more intervals are irregular than missing frames and damaged places explain."""
+        return self.irregular > self.damaged + max(self.container_frames - self.frames, 0)
+
+    @property
+    def note(self) -> str:
+        """All that is unusual, in plain words and joined by "; "; empty for an ordinary video."""
+        return describe(self)
+
+
+class Tally:
+    """What the frames of a stream show, gathered one by one."""
+
+    def __init__(self):
+        """Begin before the first frame."""
+        self.frames, self.corrupt = 0, 0
+        self.first_damaged: int | None = None
+        self.stamps: list[int] = []  # in units of the stream's time base
+        self.kinds: dict[tuple[int, int, str], None] = {}  # width, height, format; in order
+        self.interlaced = False
+
+    def add(self, frame: av.VideoFrame, damaged: int) -> None:
+        """Take the next frame in.
+
+        Args:
+            frame: as decoded.
+            damaged: packets before it that did not decode.
+
+        Raises:
+            FFmpegError, ValueError: no conversion to RGB is known for it.
+        """
+        if not self.frames:
+            self.size, self.turn = displayed_size(frame), turn_words(frame)
+            self.bits = max((part.bits for part in frame.format.components), default=8)
+        kind = (frame.width, frame.height, frame.format.name)
+        if kind not in self.kinds:
+            VideoReformatter().reformat(frame, format="rgb24", threads=1)
+            self.kinds[kind] = None
+        if self.first_damaged is None and (frame.is_corrupt or damaged):
+            self.first_damaged = self.frames
+        if frame.pts is not None:
+            self.stamps.append(frame.pts)
+        self.corrupt += bool(frame.is_corrupt)
+        self.interlaced |= bool(frame.interlaced_frame)
+        self.frames += 1
+
+    def info(self, source: av.VideoStream, damaged: int, **known) -> VideoInfo:
+        """Sum up, after the last frame.
+
+        Args:
+            source: the stream.
+            damaged: packets that did not decode.
+            known: further values of `VideoInfo`.
+        """
+        tick = float(source.time_base)
+        rate = source.average_rate or source.guessed_rate
+        steps = self._steps(tick)
+        median, span = float(np.median(steps)), float(steps.sum())
+        measured = len(steps) / span if span > 0 else math.nan
+        fps = float(rate) if rate and rate > 0 else measured
+        if damaged and self.first_damaged is None:
+            self.first_damaged = self.frames
+        return VideoInfo(
+            frames=self.frames,
+            container_frames=source.frames,
+            damaged=damaged + self.corrupt,
+            fps=fps,
+            duration=self.frames / fps,
+            width=self.size[0],
+            height=self.size[1],
+            codec=source.codec_context.codec.canonical_name,
+            first_damaged=self.first_damaged,
+            turn=self.turn,
+            intervals=(float(steps.min()), float(steps.max())),
+            irregular=int((np.abs(steps - median) > median / 2).sum()),
+            pixel_format=next(iter(self.kinds))[2],
+            bits=self.bits,
+            pixel_aspect=source.sample_aspect_ratio or Fraction(1),
+            interlaced=self.interlaced,
+            sizes=tuple(dict.fromkeys((width, height) for width, height, _ in self.kinds)),
+            **known,
+        )
+
+    def _steps(self, tick: float) -> np.ndarray:
+        """Times (s) between frames, of sorted stamps: AVI has those of decoding, not of display."""
+        if len(self.stamps) < max(2, self.frames):
+            return np.array([math.nan])
+        return np.diff(np.sort(np.asarray(self.stamps, dtype=float))) * tick
+
+
+def describe(info: VideoInfo) -> str:
+    """All that is unusual about a video, in plain words and joined by "; "; else empty."""
+    facts = [
+        _frames_in_words(info),
+        f"video stream {info.stream} of {info.streams}" if info.streams > 1 else "",
+        info.turn,
+    ]
+    if info.variable_rate:
+        shortest, longest = info.intervals
+        facts.append(f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)")
+    if info.bits != 8 or info.pixel_format not in ORDINARY_FORMATS:
+        facts.append(f"pixel format {info.pixel_format} ({info.bits} bits)")
+    if info.interlaced:
+        facts.append("interlaced, lines of two moments in one frame")
+    if info.pixel_aspect != 1:
+        facts.append(f"pixels are {info.pixel_aspect} as wide as high, read as square")
+    if len(info.sizes) > 1:
+        sizes = ", ".join(f"{width}×{height}" for width, height in info.sizes[:4])
+        facts.append(f"the picture changes its size, read at the first ({sizes})")
+    return "; ".join(fact for fact in facts if fact)
+
+
+def _frames_in_words(info: VideoInfo) -> str:
+    """Frames that decode against those promised, and where damage begins."""
+    frames = "frame decodes" if info.frames == 1 else "frames decode"
+    words = []
+    if info.container_frames > info.frames:
+        words.append(f"{info.frames} of {info.container_frames} {frames}")
+    elif 0 < info.container_frames < info.frames:
+        words.append(f"{info.frames} {frames}, the container promises {info.container_frames}")
+    if info.damaged:
+        places = "1 place" if info.damaged == 1 else f"{info.damaged} places"
+        start = f"from frame {info.first_damaged} on"
+        behind = "behind the last frame that decodes"
+        words.append(
+            f"damaged in {places}, {start if info.first_damaged < info.frames else behind}"
+        )
+    elif info.frames == 1:
+        words.append("a still picture")
+    return ", ".join(words)
