@@ -1,6 +1,7 @@
 """What decoding a video found, and what is unusual about it, in words."""
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 from helpers.clips.display import displayed_size, turn_words
 
 CONTAINER_SLACK = 0.9
-"""A container may promise more frames than decode; below this share the file counts as cut."""
+"""A container may promise more than decodes; below this share of it the file counts as cut."""
 
 
 ORDINARY_FORMATS = ("yuv420p", "yuvj420p", "nv12")
@@ -31,7 +32,8 @@ class VideoInfo:
     height: int
     codec: str
     bytes: int  # of the file
-    first_damaged: int | None = None  # frame at which the first damage was met
+    container_duration: float = math.nan  # s, that the container promises; nan if it says nothing
+    first_damaged: int | None = None  # frame at which damage was met first; `frames` if behind all
     stream: int = 1  # which of the video streams was taken, from 1; cover pictures do not count
     streams: int = 1
     turn: str = ""  # in words, and applied by `read_frames`
@@ -49,7 +51,14 @@ class VideoInfo:
     @property
     def partly_readable(self) -> bool:
         """Whether frames are missing or damaged."""
-        return self.damaged > 0 or self.frames < CONTAINER_SLACK * self.container_frames
+        missing = self.frames < CONTAINER_SLACK * self.container_frames
+        return self.damaged > 0 or missing or self.ends_early
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether the frames stop before the time promised, where no number of frames is."""
+        early = self.duration < CONTAINER_SLACK * self.container_duration
+        return not self.container_frames and early
 
     @property
     def variable_rate(self) -> bool:
@@ -106,14 +115,12 @@ class Tally:
             damaged: packets that did not decode.
             known: further values of `VideoInfo`.
         """
-        tick = float(source.time_base)
-        rate = source.average_rate or source.guessed_rate
-        steps = self._steps(tick)
-        median, span = float(np.median(steps)), float(steps.sum())
-        measured = len(steps) / span if span > 0 else math.nan
-        fps = float(rate) if rate and rate > 0 else measured
-        if damaged and self.first_damaged is None:
-            self.first_damaged = self.frames
+        stamps = np.asarray(self.stamps, dtype=float) * float(source.time_base)
+        if len(stamps) < max(2, self.frames):
+            stamps = np.full(2, math.nan)
+        steps = np.diff(np.sort(stamps))  # AVI has the times of decoding, not of display
+        median = float(np.median(steps))
+        fps, first = _rate(source, stamps), self.first_damaged
         return VideoInfo(
             frames=self.frames,
             container_frames=source.frames,
@@ -123,7 +130,8 @@ class Tally:
             width=self.size[0],
             height=self.size[1],
             codec=source.codec_context.codec.canonical_name,
-            first_damaged=self.first_damaged,
+            container_duration=_promised(source),
+            first_damaged=self.frames if damaged and first is None else first,
             turn=self.turn,
             intervals=(float(steps.min()), float(steps.max())),
             irregular=int((np.abs(steps - median) > median / 2).sum()),
@@ -135,11 +143,30 @@ class Tally:
             **known,
         )
 
-    def _steps(self, tick: float) -> np.ndarray:
-        """Times (s) between frames, of sorted stamps: AVI has those of decoding, not of display."""
-        if len(self.stamps) < max(2, self.frames):
-            return np.array([math.nan])
-        return np.diff(np.sort(np.asarray(self.stamps, dtype=float))) * tick
+
+def _promised(source: av.VideoStream) -> float:
+    """Seconds that the stream, or else its container, promises; nan where both are silent."""
+    if source.duration:
+        return float(source.duration * source.time_base)
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", source.metadata.get("DURATION", ""))  # Matroska
+    if tag:
+        return 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
+    return source.container.duration / av.time_base if source.container.duration else math.nan
+
+
+def _rate(source: av.VideoStream, stamps: np.ndarray) -> float:
+    """Average frames per second: what the container says, unless time stamps (s) tell otherwise.
+
+    A claim that fits the median step is kept: it also holds where frames are missing, or time
+    stamps begin anew. Matroska may claim the tick of its clock, 1000.
+    """
+    claimed = float(source.average_rate or source.guessed_rate or 0)
+    span = float(stamps.max() - stamps.min())
+    if not span > 0:
+        return claimed if claimed > 0 else math.nan
+    steps = [float(np.median(np.diff(each))) for each in (stamps, np.sort(stamps))]
+    fits = any(abs(claimed * step - 1) < 0.1 for step in steps)
+    return claimed if fits else (len(stamps) - 1) / span
 
 
 def describe(info: VideoInfo) -> str:
@@ -151,7 +178,8 @@ def describe(info: VideoInfo) -> str:
     ]
     if info.variable_rate:
         shortest, longest = info.intervals
-        facts.append(f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)")
+        varies = f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)"
+        facts.append(varies if shortest > 0 else "several frames have the same time stamp")
     if info.bits != 8 or info.pixel_format not in ORDINARY_FORMATS:
         facts.append(f"pixel format {info.pixel_format} ({info.bits} bits)")
     if info.interlaced:
@@ -172,6 +200,8 @@ def _frames_in_words(info: VideoInfo) -> str:
         words.append(f"{info.frames} of {info.container_frames} {frames}")
     elif 0 < info.container_frames < info.frames:
         words.append(f"{info.frames} {frames}, the container promises {info.container_frames}")
+    if info.ends_early:
+        words.append(f"{info.duration:.3g} of {info.container_duration:.3g} s decode")
     if info.damaged:
         places = "1 place" if info.damaged == 1 else f"{info.damaged} places"
         start = f"from frame {info.first_damaged} on"

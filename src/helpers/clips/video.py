@@ -4,6 +4,7 @@ A frame's index is its place among the frames that decode, in the order in which
 `probe` and `read_frames` share one decoding loop, so that they count alike in damaged files too.
 """
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -159,8 +160,6 @@ def _opened(path: Path | str) -> Iterator[tuple]:
     _check_file(path)
     try:  # "file:" since a name may hold a colon; metadata need not be UTF-8
         container = av.open(f"file:{path}", options=_options(), metadata_errors="replace")
-    except PermissionError as error:
-        raise VideoError(path, f"cannot be read ({error.strerror}); let it be read") from error
     except FFmpegError as error:
         reason = f"cannot be opened, cut or not a video ({error.strerror}); replace the file"
         raise VideoError(path, reason) from error
@@ -194,6 +193,8 @@ def _check_file(path: Path | str) -> None:
         raise VideoError(path, "is a folder, not a video")
     if not stat.S_ISREG(state.st_mode):
         raise VideoError(path, "is a pipe, socket or device, not a file; remove it")
+    if not os.access(path, os.R_OK):
+        raise VideoError(path, "may not be read; change its permissions")
     if not state.st_size:
         raise VideoError(path, "the file is empty (0 bytes); replace it")
 
