@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 STEP = 12
 """Grey levels between one frame and the next."""
@@ -92,13 +93,14 @@ def make_timed(path: Path, stamps: list[int], codec: str = "mpeg4") -> Path:
     return path
 
 
-def make_streams(path: Path, *streams: tuple[int, int, int]) -> Path:
-    """Write several video streams into one file, each (frames, width, height)."""
+def make_streams(path: Path, *streams: tuple[int, int, int], default: int = 0) -> Path:
+    """Write video streams, each (frames, width, height), into one file; one is the default."""
     with av.open(str(path), "w") as file:
         opened = []
         for _, width, height in streams:
             stream = file.add_stream("mpeg4", rate=8)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.disposition = Disposition.default if len(opened) == default else 0
             opened.append(stream)
         for stream, (frames, width, height) in zip(opened, streams, strict=True):
             encode(file, stream, [picture(index, width, height) for index in range(frames)])

@@ -5,6 +5,7 @@ import socket
 import struct
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -21,7 +22,7 @@ from clip_makers import (
     still,
 )
 
-from helpers.clips import video
+from helpers.clips import facts, video
 from helpers.clips.manifest import build_manifest
 from helpers.clips.video import VideoError, VideoInfo, probe, read_frames, try_probe
 
@@ -144,11 +145,13 @@ class TestSharedVideos:
 
 
 class TestStreams:
-    def test_of_several_video_streams_the_one_taken_is_named(self, tmp_path):
-        info = agreed(make_streams(tmp_path / "two.mkv", (9, 48, 32), (12, 96, 64)))
-        taken = {(48, 32): (1, 9), (96, 64): (2, 12)}[info.width, info.height]
-        assert (info.stream, info.frames, info.streams) == (*taken, 2)
-        assert info.note == f"video stream {info.stream} of 2"
+    @pytest.mark.parametrize("taken", [1, 2])
+    def test_of_several_video_streams_the_one_taken_is_named(self, tmp_path, taken):
+        streams = ((9, 48, 32), (12, 96, 64))
+        info = agreed(make_streams(tmp_path / "two.mkv", *streams, default=taken - 1))
+        assert (info.frames, info.width, info.height) == streams[taken - 1]
+        assert (info.stream, info.streams) == (taken, 2)
+        assert info.note == f"video stream {taken} of 2"
 
     @pytest.mark.parametrize("name", ["s.mp4", "s.MP4", "sound"])
     def test_sound_under_a_videos_name_has_no_video_stream(self, tmp_path, name):
@@ -304,6 +307,16 @@ class TestPictures:
         frame = read_frames(tmp_path / "clip.mjpeg", [4])[0]
         assert np.abs(frame.astype(int) - np.rot90(picture(3), -1)).mean() < 12
 
+    def test_frames_that_no_conversion_is_known_for_are_refused(self, tmp_path, monkeypatch):
+        def reformat(*_, **__):
+            raise ValueError("no such conversion")
+
+        path = make_video(tmp_path / "clip.mp4")
+        monkeypatch.setattr(facts, "VideoReformatter", lambda: SimpleNamespace(reformat=reformat))
+        assert try_probe(path).reason == (
+            "frames of format yuv420p do not convert to RGB (no such conversion); convert the file"
+        )
+
     def test_a_tiny_file_cannot_claim_a_giant_picture(self, tmp_path):
         path = tmp_path / "giant.gif"
         head = b"GIF89a" + struct.pack("<HHBBB", 16000, 16000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
@@ -328,12 +341,32 @@ class TestTime:
         assert info.note == ""
         assert info.fps == pytest.approx(30, abs=0.1)
 
+    def test_avi_with_frames_out_of_order_has_a_steady_frame_rate(self, tmp_path):
+        path = make_odd(tmp_path / "clip.avi", "libx264", options={"bf": "2"})
+        with av.open(str(path)) as file:
+            stamps = [frame.pts for frame in file.decode(video=0)]
+        assert stamps != sorted(stamps)
+        info = agreed(path)
+        assert (info.irregular, info.fps, info.note) == (0, 25, "")
+
     def test_time_stamps_that_begin_anew_leave_the_frame_rate_alone(self, tmp_path):
         make_video(tmp_path / "a.ts", container="mpegts")
         path = tmp_path / "twice.ts"
         path.write_bytes(2 * (tmp_path / "a.ts").read_bytes())
         info = agreed(path)
         assert (info.frames, info.fps, info.duration) == (24, 8, 3)
+        assert info.note == "several frames have the same time stamp"
+
+    def test_frames_that_all_come_at_once_keep_the_rate_of_the_stream(self, tmp_path):
+        path = make_video(tmp_path / "clip.mp4", every_frame_whole=True)
+        content = bytearray(path.read_bytes())
+        for atom, offset in ((b"stts", 16), (b"mdhd", 20), (b"mvhd", 20), (b"tkhd", 24)):
+            place = content.index(atom) + offset  # of a duration
+            assert any(content[place : place + 4])
+            content[place : place + 4] = bytes(4)
+        path.write_bytes(content)
+        info = agreed(path)
+        assert (info.frames, info.fps, info.duration) == (12, 8, 1.5)
         assert info.note == "several frames have the same time stamp"
 
     @pytest.mark.parametrize("name", ["one.gif", "one.mp4", "one.mkv"])

@@ -176,10 +176,11 @@ def describe(info: VideoInfo) -> str:
         f"video stream {info.stream} of {info.streams}" if info.streams > 1 else "",
         info.turn,
     ]
-    if info.variable_rate:
-        shortest, longest = info.intervals
-        varies = f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)"
-        facts.append(varies if shortest > 0 else "several frames have the same time stamp")
+    shortest, longest = info.intervals
+    if shortest == 0 and not info.damaged:
+        facts.append("several frames have the same time stamp")
+    elif info.variable_rate:
+        facts.append(f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)")
     if info.bits != 8 or info.pixel_format not in ORDINARY_FORMATS:
         facts.append(f"pixel format {info.pixel_format} ({info.bits} bits)")
     if info.interlaced:

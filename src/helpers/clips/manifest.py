@@ -122,10 +122,7 @@ def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[s
     return {
         clip.path: rows[clip.path]
         for clip in files.clips
-        if clip.path in rows
-        and not clip.problem
-        and clip.bytes == rows[clip.path]["bytes"]
-        and clip.mtime_ns <= written
+        if clip.path in rows and clip.bytes == rows[clip.path]["bytes"] and clip.mtime_ns <= written
     }
 
 
@@ -144,10 +141,10 @@ def _build(
     used, rejected = [], []
     for clip in files.clips:
         outcome = probed.get(clip)
-        if clip.path in known:
-            used.append({"path": clip.path, **known[clip.path]})
-        elif clip.problem:
+        if clip.problem:
             rejected.append((clip.path, clip.problem, 0))
+        elif clip.path in known:
+            used.append({"path": clip.path, **known[clip.path]})
         elif isinstance(outcome, VideoError):
             rejected.append((clip.path, outcome.reason, outcome.frames))
         elif outcome.frames < MIN_FRAMES:
