@@ -130,11 +130,17 @@ def test_too_short_a_clip_is_quarantined_with_what_is_unusual_about_it(tmp_path)
 
 def test_reasons_are_counted_by_kind():
     notes = pd.Series(
-        ["", "9 of 12 frames decode; rotated by 90 degrees", "7 of 8 frames decode", "x (.a)", "x"]
+        [
+            "",
+            "9 of 12 frames decode; rotated by 90 degrees",
+            "7 of 8 frames decode",
+            "x1 (.a)",
+            "x1",
+        ]
     )
     counts = count_reasons(notes)
     assert counts.to_dict("list") == {
-        "reason": ["N of N frames decode", "x", "rotated by N degrees"],
+        "reason": ["N of N frames decode", "x1", "rotated by N degrees"],
         "files": [2, 2, 1],
     }
     assert count_reasons(pd.Series([], dtype=str)).empty

@@ -77,7 +77,7 @@ def count_reasons(reasons: pd.Series) -> pd.DataFrame:
         reason, files; the most frequent first.
     """
     each = reasons.str.split("; ").explode()
-    kinds = each.str.replace(r" \(.*\)", "", regex=True).str.replace(r"\d+", "N", regex=True)
+    kinds = each.str.replace(r" \(.*\)", "", regex=True).str.replace(r"\b\d+\b", "N", regex=True)
     counts = kinds[kinds != ""].value_counts(sort=False).sort_index()
     return (
         counts.sort_values(ascending=False, kind="stable")
