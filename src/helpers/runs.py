@@ -2,7 +2,7 @@
 
 run.json        what was asked: profile, data folder, group pattern, seed; commit, versions, machine
 manifest.csv    one row per clip            quarantine.csv  files that are no usable clip, and why
-split.csv       train, val or test per clip
+split.csv       train, val or test per clip ignored.csv     files that were not tried, and why
 training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
 notebooks/      executed copies             figures/ tables/  what they exported
@@ -68,6 +68,10 @@ class Run:
     @property
     def quarantine(self) -> Path:
         return self.folder / "quarantine.csv"
+
+    @property
+    def ignored(self) -> Path:
+        return self.folder / "ignored.csv"
 
     @property
     def split(self) -> Path:

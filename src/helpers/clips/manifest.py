@@ -1,23 +1,44 @@
-"""The manifest: one row per usable clip of a data folder; the rest is listed with its reason."""
+"""Build the manifest: one row per usable clip of a data folder; the rest is listed with its reason.
+
+Files found = clips used + quarantined + ignored. Quarantined are those that may have been meant as
+clips and are none; ignored are hidden files, files that accompany clips, and files in no class.
+"""
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
-from helpers.clips.folder import ClipFile, class_folders, find_clips, folder_state, is_tried
+from helpers.clips.folder import (
+    BESIDE,
+    ClipFile,
+    FolderFiles,
+    class_folders,
+    find_files,
+)
 from helpers.clips.groups import find_groups
 from helpers.clips.parallel import map_in_processes
+from helpers.clips.tables import (
+    IGNORED_COLUMNS,
+    MANIFEST_COLUMNS,
+    NOTE_COLUMNS,
+    QUARANTINE_COLUMNS,
+    ManifestError,
+    Tables,
+    count_reasons,
+    load_ignored,
+    load_manifest,
+    load_quarantine,
+)
 from helpers.clips.video import VideoError, VideoInfo, try_probe
 from helpers.files import write_table
 
 __all__ = [
+    "MANIFEST_COLUMNS",
     "MIN_FRAMES",
     "ManifestError",
     "build_manifest",
-    "find_clips",
-    "folder_state",
+    "count_reasons",
     "load_manifest",
     "load_or_build_manifest",
     "load_quarantine",
@@ -27,21 +48,6 @@ log = logging.getLogger(__name__)
 
 MIN_FRAMES = 8
 """A clip of which fewer frames decode is not used."""
-
-NUMBERS = {"frames": int, "fps": float, "duration": float, "width": int, "height": int}
-MANIFEST_COLUMNS = ["path", "label", "group", *NUMBERS, "codec", "bytes"]
-QUARANTINE_COLUMNS = ["path", "reason", "frames"]
-
-
-class ManifestError(ValueError):
-    """A folder does not serve as data for classification."""
-
-
-class Tables(NamedTuple):
-    """What became of the files of a folder: each is in one of both tables."""
-
-    manifest: pd.DataFrame
-    quarantine: pd.DataFrame
 
 
 def build_manifest(
@@ -56,14 +62,17 @@ def build_manifest(
 
     Returns:
         manifest: path, label, group, frames, fps, duration (s), width, height (pixels), codec,
-            bytes; sorted by path.
+            bytes, container_frames (that the container promises, 0 where it says nothing), damaged
+            (places), note (what is unusual, in words); sorted by path.
         quarantine: path, reason, frames.
+        ignored: path, reason.
 
     Raises:
         ManifestError: no class folders, no video, or fewer than two classes with usable clips.
         GroupError: some clips' recordings cannot be told.
     """
-    return _build(Path(folder), group_pattern, workers, known={})
+    folder = Path(folder)
+    return _build(folder, find_files(folder), group_pattern, workers, known={})
 
 
 def load_or_build_manifest(
@@ -72,97 +81,98 @@ def load_or_build_manifest(
     quarantine_file: Path,
     group_pattern: str | None = None,
     workers: int | None = None,
+    ignored_file: Path | None = None,
 ) -> Tables:
-    """Load both tables, or build and write them; of a changed folder only what changed is decoded.
+    """Load the tables, or build and write them; of a changed folder only what changed is decoded.
 
-    A clip is unchanged when its path and bytes are, and it is not newer than the manifest.
-    Quarantined files are tried again each time: they may have been replaced. What came and went is
-    logged. The files are written only when their content changes.
+    A clip is unchanged when its path and bytes are, and it is not newer than the manifest. A
+    manifest of a version without notes is built anew. Quarantined files are tried again each time:
+    they may have been replaced. What came and went is logged. The files are written only when
+    their content changes; `ignored_file` where it is named.
 
     Raises:
         ManifestError, GroupError: as `build_manifest`.
     """
-    folder, known = Path(folder), {}
-    before = None
+    folder, before, known = Path(folder), None, {}
+    files = find_files(folder)
     if manifest_file.exists() and quarantine_file.exists():
-        before = Tables(load_manifest(manifest_file), load_quarantine(quarantine_file))
-        known = before.manifest.set_index("path").to_dict("index")
-        written = manifest_file.stat().st_mtime_ns
-        known = {
-            clip.path: known[clip.path]
-            for clip in find_clips(folder)
-            if clip.path in known
-            and clip.bytes == known[clip.path]["bytes"]
-            and clip.mtime_ns <= written
-        }
-    tables = _build(folder, group_pattern, workers, known)
+        before = (load_manifest(manifest_file), load_quarantine(quarantine_file))
+        known = _unchanged(files, before[0], manifest_file)
+    tables = _build(folder, files, group_pattern, workers, known)
     if before is not None:
         _log_changes(before, tables, known)
-    if before is None or not tables.manifest.equals(before.manifest):
+    if before is None or not tables.manifest.equals(before[0]):
         write_table(manifest_file, tables.manifest)
-    if before is None or not tables.quarantine.equals(before.quarantine):
+    if before is None or not tables.quarantine.equals(before[1]):
         write_table(quarantine_file, tables.quarantine)
+    if ignored_file is not None and not (
+        ignored_file.exists() and tables.ignored.equals(load_ignored(ignored_file))
+    ):
+        write_table(ignored_file, tables.ignored)
     return tables
 
 
-def load_manifest(path: Path) -> pd.DataFrame:
-    """Read manifest.csv; names such as "NA" or "007" stay the text they are.
-
-    Raises:
-        ManifestError: a column is missing.
-    """
-    return _load(path, MANIFEST_COLUMNS, NUMBERS | {"bytes": int})
-
-
-def load_quarantine(path: Path) -> pd.DataFrame:
-    """Read quarantine.csv.
-
-    Raises:
-        ManifestError: a column is missing.
-    """
-    return _load(path, QUARANTINE_COLUMNS, {"frames": int})
-
-
-def _load(path: Path, columns: list[str], numbers: dict[str, type]) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ManifestError(f"{path}: no column {', '.join(missing)}; remove it to build it anew")
-    table = table.replace({name: {"": "nan"} for name, kind in numbers.items() if kind is float})
-    return table[columns].astype(numbers)
+def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[str, dict]:
+    """Rows of the manifest that hold for clips as they are now, by path."""
+    if not set(NOTE_COLUMNS) <= set(manifest):
+        log.info("%s is of a version without notes; every file is decoded again", file)
+        return {}
+    rows = manifest.set_index("path").to_dict("index")
+    written = file.stat().st_mtime_ns
+    return {
+        clip.path: rows[clip.path]
+        for clip in files.clips
+        if clip.path in rows and clip.bytes == rows[clip.path]["bytes"] and clip.mtime_ns <= written
+    }
 
 
 def _build(
-    folder: Path, group_pattern: str | None, workers: int | None, known: dict[str, dict]
+    folder: Path,
+    files: FolderFiles,
+    group_pattern: str | None,
+    workers: int | None,
+    known: dict[str, dict],
 ) -> Tables:
-    """Build both tables; rows of `known` clips are taken as they are, groups always afresh."""
-    clips = find_clips(folder)
-    _check_layout(folder, clips)
-    new = [clip for clip in clips if clip.path not in known]
+    """Build the tables; rows of `known` clips are taken as they are, groups always afresh."""
+    _check_layout(folder, files)
+    new = [clip for clip in files.clips if clip.path not in known and not clip.problem]
     paths = [folder / clip.path for clip in new]
     probed = dict(zip(new, map_in_processes(try_probe, paths, "Decoding", workers), strict=True))
     used, rejected = [], []
-    for clip in clips:
-        if clip.path in known:
+    for clip in files.clips:
+        outcome = probed.get(clip)
+        if clip.problem:
+            rejected.append((clip.path, clip.problem, 0))
+        elif clip.path in known:
             used.append({"path": clip.path, **known[clip.path]})
-            continue
-        outcome = probed[clip]
-        if isinstance(outcome, VideoError):
+        elif isinstance(outcome, VideoError):
             rejected.append((clip.path, outcome.reason, outcome.frames))
         elif outcome.frames < MIN_FRAMES:
-            reason = f"{outcome.frames} frames decode, {MIN_FRAMES} are needed"
-            rejected.append((clip.path, reason, outcome.frames))
+            rejected.append((clip.path, _too_few(outcome), outcome.frames))
         else:
             used.append(_row(clip, outcome))
             _warn_if_partly_readable(clip, outcome)
-    _check_classes(folder, clips, used, rejected)
+    _check_classes(folder, files.clips, used, rejected)
     groups = find_groups(folder, [row["path"] for row in used], group_pattern)
     rows = [row | {"group": groups[row["path"]]} for row in used]
-    log.info("%s: %d files, %d used, %d quarantined", folder, len(clips), len(used), len(rejected))
-    quarantine = pd.DataFrame(rejected, columns=QUARANTINE_COLUMNS).astype(
-        {"path": str, "reason": str, "frames": int}
+    tables = Tables(
+        pd.DataFrame(rows, columns=[*MANIFEST_COLUMNS, *NOTE_COLUMNS]),
+        _table(rejected, QUARANTINE_COLUMNS).astype({"frames": int}),
+        _table([(file.path, file.reason) for file in files.ignored], IGNORED_COLUMNS),
     )
-    return Tables(pd.DataFrame(rows, columns=MANIFEST_COLUMNS), quarantine)
+    log.info("%s: %s", folder, tables.count)
+    return tables
+
+
+def _table(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+    """A table of text, also where it has no rows."""
+    return pd.DataFrame(rows, columns=columns).astype({"path": str, "reason": str})
+
+
+def _too_few(info: VideoInfo) -> str:
+    frames = "1 frame decodes" if info.frames == 1 else f"{info.frames} frames decode"
+    note = f" ({info.note})" if info.note else ""
+    return f"{frames}, {MIN_FRAMES} are needed{note}"
 
 
 def _row(clip: ClipFile, info: VideoInfo) -> dict:
@@ -176,27 +186,21 @@ def _row(clip: ClipFile, info: VideoInfo) -> dict:
         "height": info.height,
         "codec": info.codec,
         "bytes": info.bytes,
+        "container_frames": info.container_frames,
+        "damaged": info.damaged,
+        "note": "; ".join(note for note in (info.note, clip.note) if note),
     }
 
 
 def _warn_if_partly_readable(clip: ClipFile, info: VideoInfo) -> None:
     if info.partly_readable:
-        log.warning(
-            "%s is partly readable and used: %d frames decode, the container promises %s, "
-            "%d places are damaged",
-            clip.path,
-            info.frames,
-            info.container_frames or "no number",
-            info.damaged,
-        )
+        log.warning("%s is partly readable and used: %s", clip.path, info.note)
 
 
-def _check_layout(folder: Path, clips: list[ClipFile]) -> None:
+def _check_layout(folder: Path, files: FolderFiles) -> None:
     """Raise, or warn, where the folder does not hold class folders with files."""
     classes = [entry.name for entry in class_folders(folder)]
-    loose = sorted(
-        entry.name for entry in folder.iterdir() if entry.is_file() and is_tried(entry.name)
-    )
+    loose = [file.path for file in files.ignored if file.reason == BESIDE]
     if not classes:
         raise ManifestError(
             f"{folder}: no class folders ({len(loose)} files lie in it); put the clips of each "
@@ -209,13 +213,7 @@ def _check_layout(folder: Path, clips: list[ClipFile]) -> None:
             len(loose),
             ", ".join(loose[:5]),
         )
-    unwritable = [clip.path for clip in clips if not clip.path.isprintable()]
-    if unwritable:
-        raise ManifestError(
-            f"{folder}: {len(unwritable)} names hold characters that no table can hold, such as "
-            f"{unwritable[0]!a}; rename them"
-        )
-    if not clips:
+    if not files.clips:
         raise ManifestError(f"{folder}: no video in the folders {', '.join(classes)}; add clips")
     if len(classes) == 1:
         raise ManifestError(
@@ -238,10 +236,12 @@ def _check_classes(folder: Path, clips: list[ClipFile], used: list, rejected: li
         log.warning("%s: no usable clip of %s; the class is left out", folder, ", ".join(lost))
 
 
-def _log_changes(before: Tables, after: Tables, known: dict[str, dict]) -> None:
-    old = set(before.manifest["path"]) | set(before.quarantine["path"])
+def _log_changes(
+    before: tuple[pd.DataFrame, pd.DataFrame], after: Tables, known: dict[str, dict]
+) -> None:
+    old = {path for table in before for path in table["path"]}
     now = set(after.manifest["path"]) | set(after.quarantine["path"])
-    changed = {path for path in before.manifest["path"] if path in now and path not in known}
+    changed = {path for path in before[0]["path"] if path in now and path not in known}
     for what, paths in (("came", now - old), ("went", old - now), ("changed", changed)):
         if paths:
             log.info("%d clips %s: %s", len(paths), what, ", ".join(sorted(paths)[:5]))

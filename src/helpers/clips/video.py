@@ -4,20 +4,33 @@ A frame's index is its place among the frames that decode, in the order in which
 `probe` and `read_frames` share one decoding loop, so that they count alike in damaged files too.
 """
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from helpers.clips.display import display_turn, displayed_size, scaled_size, turned
+from helpers.clips.display import display_turn, scaled_size, turned
+from helpers.clips.facts import Tally, VideoInfo
 
-CONTAINER_SLACK = 0.9
-"""A container may promise more frames than decode; below this share the file counts as cut."""
+MAX_PIXELS = 2**26
+"""Of one picture, twice those of 8K. A tiny file may claim any size, and memory would be taken."""
+
+NO_VIDEOS = frozenset(
+    {
+        *("tty", "bin", "xbin", "idf", "adf", "cdg"),  # text and graphics of terminals
+        *("concat", "hls", "image2", "webm_dash_manifest"),  # these lead to other files
+    }
+)
+"""FFmpeg's names of formats that are not opened."""
 
 
 class VideoError(RuntimeError):
@@ -37,26 +50,6 @@ class VideoError(RuntimeError):
         return f"{self.path}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What decoding every frame of a video found."""
-
-    frames: int  # that decode
-    container_frames: int  # that the container promises; 0 where it says nothing
-    damaged: int  # packets that do not decode, and frames the decoder marks as corrupt
-    fps: float  # average; nan where neither container nor time stamps tell
-    duration: float  # s, of the frames that decode
-    width: int  # pixels, as displayed
-    height: int
-    codec: str
-    bytes: int
-
-    @property
-    def partly_readable(self) -> bool:
-        """Whether frames are missing or damaged."""
-        return self.damaged > 0 or self.frames < CONTAINER_SLACK * self.container_frames
-
-
 @dataclass
 class _Damage:
     """What the decoding loop met besides frames."""
@@ -72,47 +65,46 @@ class _Damage:
 def probe(path: Path | str) -> VideoInfo:
     """Decode every frame of a video and say what is in it.
 
-    Of several video streams FFmpeg's best one is taken. Frames around a damaged place count.
+    Of several video streams FFmpeg's best one is taken; cover pictures are none. Frames around a
+    damaged place count.
 
     Raises:
-        VideoError: the file cannot be opened, has no video stream, or no frame of it decodes.
+        VideoError: the file cannot be opened, has no video stream, no frame of it decodes, or a
+            frame does not convert to RGB.
     """
-    frames, corrupt, times, first = 0, 0, [], None
-    damage = _Damage()
+    tally, damage = Tally(), _Damage()
     with _opened(path) as (container, stream):
         for frame in _decoded(container, stream, damage):
-            if first is None:
-                first = displayed_size(frame)
-            frames += 1
-            corrupt += bool(frame.is_corrupt)
-            if frame.time is not None:
-                times = [times[0] if times else frame.time, frame.time]
-        rate = stream.average_rate or stream.guessed_rate
-        promised, codec = stream.frames, stream.codec_context.codec.canonical_name
-    if first is None:
-        cause = damage.first or "the stream is empty"
-        raise VideoError(path, f"no frame decodes ({cause}); replace the file")
-    span = times[-1] - times[0] if times else 0.0
-    fps = float(rate) if rate else (frames - 1) / span if span > 0 else float("nan")
-    return VideoInfo(
-        frames=frames,
-        container_frames=promised,
-        damaged=damage.packets + corrupt,
-        fps=fps,
-        duration=frames / fps,
-        width=first[0],
-        height=first[1],
-        codec=codec,
-        bytes=Path(path).stat().st_size,
-    )
+            try:
+                tally.add(frame, damage.packets)
+            except (FFmpegError, ValueError) as error:
+                reason = f"frames of format {frame.format.name} do not convert to RGB ({error})"
+                raise VideoError(path, f"{reason}; convert the file", tally.frames) from error
+        if not tally.frames:
+            cause = damage.first or "the stream is empty"
+            raise VideoError(path, f"no frame decodes ({cause}); replace the file")
+        streams = _moving(container)
+        return tally.info(
+            stream,
+            damage.packets,
+            stream=1 + streams.index(stream),
+            streams=len(streams),
+            bytes=Path(path).stat().st_size,
+        )
 
 
 def try_probe(path: Path | str) -> VideoInfo | VideoError:
-    """`probe`, with the error given back instead of raised: for many files at once."""
+    """`probe`, with the error given back instead of raised: for many files at once.
+
+    An error that nobody foresaw is given back too, under its name: one odd file among thousands
+    must not end the work on all.
+    """
     try:
         return probe(path)
     except VideoError as error:
         return error
+    except Exception as error:
+        return VideoError(path, f"cannot be read ({type(error).__name__}: {error}); replace it")
 
 
 def read_frames(
@@ -165,21 +157,68 @@ def _opened(path: Path | str) -> Iterator[tuple]:
     One thread, since with several the decoder reports damage later, and counts would differ;
     whole files are spread over processes instead.
     """
-    size = Path(path).stat().st_size if Path(path).is_file() else None
-    if not size:
-        reason = "no such file" if size is None else "the file is empty (0 bytes); replace it"
-        raise VideoError(path, reason)
-    try:
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    _check_file(path)
+    try:  # "file:" since a name may hold a colon; metadata need not be UTF-8
+        container = av.open(f"file:{path}", options=_options(), metadata_errors="replace")
     except FFmpegError as error:
         reason = f"cannot be opened, cut or not a video ({error.strerror}); replace the file"
         raise VideoError(path, reason) from error
     with container:
-        stream = container.streams.best("video")
-        if stream is None or stream.codec_context is None:
-            raise VideoError(path, "has no video stream that FFmpeg knows; convert or replace it")
+        stream = _chosen(path, container)
         stream.thread_count = 1
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
+
+
+@cache
+def _options() -> dict[str, str]:
+    """What FFmpeg may open: one local file, in a format of videos."""
+    formats = ",".join(sorted(av.formats_available - NO_VIDEOS))
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": formats,
+        "max_pixels": str(MAX_PIXELS),
+    }
+
+
+def _check_file(path: Path | str) -> None:
+    """Raise where there is no regular file with something in it; a pipe would be waited for."""
+    try:
+        state = Path(path).stat()
+    except FileNotFoundError as error:
+        raise VideoError(path, "no such file") from error
+    except OSError as error:
+        raise VideoError(path, f"cannot be read ({error.strerror}); mend its place") from error
+    if stat.S_ISDIR(state.st_mode):
+        raise VideoError(path, "is a folder, not a video")
+    if not stat.S_ISREG(state.st_mode):
+        raise VideoError(path, "is a pipe, socket or device, not a file; remove it")
+    if not os.access(path, os.R_OK):
+        raise VideoError(path, "may not be read; change its permissions")
+    if not state.st_size:
+        raise VideoError(path, "the file is empty (0 bytes); replace it")
+
+
+def _moving(container) -> list:
+    """Video streams but for cover pictures and thumbnails."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & still]
+
+
+def _chosen(path: Path | str, container):
+    """The video stream that is read: FFmpeg's best, else the first that decodes."""
+    streams = _moving(container)
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if known:
+        best = container.streams.best("video")
+        return best if best in known else known[0]
+    if streams:
+        reason = "has a video stream in a codec that FFmpeg does not know; convert the file"
+    elif container.streams.video:
+        reason = "has no video stream, only a still picture (a cover); replace the file"
+    else:
+        reason = "has no video stream; replace the file"
+    raise VideoError(path, reason)
 
 
 def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
