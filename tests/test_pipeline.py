@@ -16,7 +16,7 @@ from helpers.paths import yard_folder
 from helpers.pipeline.execution import NotebookError, Terminal, execute
 from helpers.pipeline.graph import run_step, tasks
 from helpers.pipeline.html import export_html
-from helpers.pipeline.report import headline, reporter_for
+from helpers.pipeline.report import found, headline, reporter_for
 from helpers.pipeline.settings import SettingsError, resolve
 from helpers.pipeline.sources import imported, sources_of
 from helpers.pipeline.steps import STEPS, Step
@@ -182,6 +182,15 @@ def test_headline_numbers_come_with_their_interval(tmp_path):
     assert " ".join(top1.split()) == "top-1 accuracy 0.912 (95 % interval 0.870 to 0.950)"
     assert "36 clips" in measured
     assert headline(tmp_path / "missing.json") == []
+
+
+def test_what_became_of_the_files_is_told_once_all_tables_are_there(tmp_path):
+    (tmp_path / "manifest.csv").write_text('path,label\na.mp4,A\n"b\nb.mp4",B\n')
+    (tmp_path / "quarantine.csv").write_text("path,reason\nc.mp4,cut\n")
+    assert found(tmp_path) == []
+    (tmp_path / "ignored.csv").write_text("path,reason\n")
+    (line,) = found(tmp_path)
+    assert " ".join(line.split()) == "files 2 clips used, 1 quarantined, 0 ignored"
 
 
 class Project:

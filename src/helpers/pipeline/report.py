@@ -1,5 +1,6 @@
 """What a run of the graph says: one line for each step, and at the end where the results are."""
 
+import csv
 import json
 import time
 from pathlib import Path
@@ -27,6 +28,21 @@ def headline(metrics: Path) -> list[str]:
     if lines and "n_test" in table:
         lines.append(f"{'measured on':<20} {table['n_test']} clips not used in training")
     return lines
+
+
+def found(folder: Path) -> list[str]:
+    """What became of the files of a run's data folder, as one line; none before notebook 01."""
+    tables = [folder / f"{name}.csv" for name in ("manifest", "quarantine", "ignored")]
+    if not all(table.exists() for table in tables):
+        return []
+    used, refused, ignored = map(_rows, tables)
+    return [f"{'files':<20} {used} clips used, {refused} quarantined, {ignored} ignored"]
+
+
+def _rows(table: Path) -> int:
+    """Rows of a table below its header."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        return sum(1 for _ in csv.reader(lines)) - 1
 
 
 class RunReporter(ConsoleReporter):
@@ -77,7 +93,7 @@ class RunReporter(ConsoleReporter):
             f"{'results':<20} {self.folder}\n"
             f"{'notebooks':<20} {self.folder / 'notebooks'} (.ipynb and .html)\n"
         )
-        for line in headline(self.folder / "metrics.json"):
+        for line in found(self.folder) + headline(self.folder / "metrics.json"):
             self.write(line + "\n")
 
 

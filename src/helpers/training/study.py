@@ -122,7 +122,7 @@ def label_sets(run: Run) -> dict[str, LabelSet]:
     make_yard(folder, run.profile.study.motions, labels="motions")
     about = run.folder / "study" / "motions"
     manifest, split = about / "all-clips.csv", about / "all-split.csv"
-    clips, _ = load_or_build_manifest(folder, manifest, about / "quarantine.csv")
+    clips = load_or_build_manifest(folder, manifest, about / "quarantine.csv").manifest
     load_or_draw_split(clips, split, run.settings.seed)
     return {
         "hazards": _few(run, "hazards", run.data, run.manifest, run.split),
