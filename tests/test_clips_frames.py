@@ -13,7 +13,8 @@ from clip_makers import index_of, make_data, make_video
 from helpers.clips import frames as frames_module
 from helpers.clips.frames import FrameStore, FrameStoreError, kept_indices
 from helpers.clips.manifest import build_manifest
-from helpers.clips.video import VideoError, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import numpy as np
 
 from helpers.clips.display import scaled_size
 from helpers.clips.parallel import map_in_processes
-from helpers.clips.video import VideoError, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError
 from helpers.files import whole_file
 
 if TYPE_CHECKING:

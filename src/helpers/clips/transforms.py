@@ -13,7 +13,8 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from helpers.clips.frames import FrameStore, pick
-from helpers.clips.video import probe, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import probe
 
 
 @TRANSFORMS.register_module()

@@ -1,20 +1,19 @@
-"""Read one video file through PyAV: what is really in it, and the frames that are asked for.
+"""Decode one video file through PyAV, and say what is really in it.
 
 A frame's index is its place among the frames that decode, in the order in which they are shown.
-`probe` and `read_frames` share one decoding loop, so that they count alike in damaged files too.
+`probe` and `helpers.clips.reading` share one decoding loop, so that they count alike in damaged
+files too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import Interpolation, VideoReformatter
 
-from helpers.clips.display import display_turn, displayed_size, scaled_size, turned
+from helpers.clips.display import displayed_size
 
 CONTAINER_SLACK = 0.9
 """A container may promise more frames than decode; below this share the file counts as cut."""
@@ -58,7 +57,7 @@ class VideoInfo:
 
 
 @dataclass
-class _Damage:
+class Damage:
     """What the decoding loop met besides frames."""
 
     packets: int = 0
@@ -78,9 +77,9 @@ def probe(path: Path | str) -> VideoInfo:
         VideoError: the file cannot be opened, has no video stream, or no frame of it decodes.
     """
     frames, corrupt, times, first = 0, 0, [], None
-    damage = _Damage()
-    with _opened(path) as (container, stream):
-        for frame in _decoded(container, stream, damage):
+    damage = Damage()
+    with opened(path) as (container, stream):
+        for frame in decoded(container, stream, damage):
             if first is None:
                 first = displayed_size(frame)
             frames += 1
@@ -115,51 +114,8 @@ def try_probe(path: Path | str) -> VideoInfo | VideoError:
         return error
 
 
-def read_frames(
-    path: Path | str, indices: Sequence[int], short_side: int | None = None
-) -> np.ndarray:
-    """Decode the given frames of a video; only these are converted, none after the last is read.
-
-    Args:
-        path: the video.
-        indices: frames among those that decode, from 0; in any order, repeated at will.
-        short_side: pixels of the shorter side; the aspect ratio is kept, the longer side is even.
-
-    Returns:
-        uint8 array [T, H, W, 3], RGB, upright as displayed, in the order of `indices`.
-
-    Raises:
-        VideoError: the file cannot be opened or ends before the last frame asked for.
-        ValueError: no index, or a negative one.
-    """
-    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-    if wanted.size == 0 or wanted.min() < 0:
-        raise ValueError(f"{path}: frames {wanted.tolist()} asked for; name one or more, from 0")
-    places: dict[int, list[int]] = {}
-    for place, index in enumerate(wanted.tolist()):
-        places.setdefault(index, []).append(place)
-    last, decoded, clip = int(wanted.max()), 0, None
-    with _opened(path) as (container, stream):
-        convert = _Converter(short_side)
-        for index, frame in enumerate(_decoded(container, stream, _Damage())):
-            decoded = index + 1
-            if index in places:
-                picture = convert(frame)
-                if clip is None:
-                    clip = np.empty((wanted.size, *picture.shape), np.uint8)
-                clip[places[index]] = picture
-            if index == last:
-                return clip
-    raise VideoError(
-        path,
-        f"{decoded} frames decode, frame {last} was asked for; rebuild the manifest "
-        "(the file has changed) or ask for earlier frames",
-        decoded,
-    )
-
-
 @contextmanager
-def _opened(path: Path | str) -> Iterator[tuple]:
+def opened(path: Path | str) -> Iterator[tuple]:
     """Open a video: the container and its best video stream, one thread, local files only.
 
     One thread, since with several the decoder reports damage later, and counts would differ;
@@ -182,7 +138,7 @@ def _opened(path: Path | str) -> Iterator[tuple]:
         yield container, stream
 
 
-def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
+def decoded(container, stream, damage: Damage) -> Iterator[av.VideoFrame]:
     """Give every frame that decodes, skipping damaged packets and counting them."""
     packets = container.demux(stream)
     ended = False
@@ -202,28 +158,3 @@ def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
         except FFmpegError as error:
             if not ended:
                 damage.add(error)
-
-
-class _Converter:
-    """Frames to upright RGB arrays of one size: the first frame's, scaled to the short side."""
-
-    def __init__(self, short_side: int | None):
-        self.short_side = short_side
-        self.reformatter = VideoReformatter()
-        self.size: tuple[int, int] | None = None
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        if self.size is None:
-            full = (frame.width, frame.height)
-            self.size = scaled_size(*full, self.short_side) if self.short_side else full
-            self.turn = display_turn(frame)
-        shrinks = self.size[0] < frame.width
-        rgb = self.reformatter.reformat(
-            frame,
-            width=self.size[0],
-            height=self.size[1],
-            format="rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
-            threads=1,
-        )
-        return turned(rgb.to_ndarray(), self.turn)
