@@ -5,7 +5,7 @@ A frame's index is its place among the frames that decode, in the order in which
 files too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,18 +115,26 @@ def try_probe(path: Path | str) -> VideoInfo | VideoError:
 
 
 @contextmanager
-def opened(path: Path | str) -> Iterator[tuple]:
+def opened(
+    path: Path | str, options: Mapping[str, str] | None = None, named: str | None = None
+) -> Iterator[tuple]:
     """Open a video: the container and its best video stream, one thread, local files only.
 
     One thread, since with several the decoder reports damage later, and counts would differ;
     whole files are spread over processes instead.
+
+    Args:
+        path: the video.
+        options: of FFmpeg, for opening it only: how far it looks into the streams.
+        named: FFmpeg's name of the format; None to find it out.
     """
     size = Path(path).stat().st_size if Path(path).is_file() else None
     if not size:
         reason = "no such file" if size is None else "the file is empty (0 bytes); replace it"
         raise VideoError(path, reason)
     try:
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
+        options = {"protocol_whitelist": "file", **(options or {})}
+        container = av.open(str(path), format=named, options=options)
     except FFmpegError as error:
         reason = f"cannot be opened, cut or not a video ({error.strerror}); replace the file"
         raise VideoError(path, reason) from error
