@@ -38,6 +38,7 @@ def interleave(
     warmups: int = 1,
     device: str = "cpu",
     limit: float = float("inf"),
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, Timing]:
     """Time all calls once, then all of them again, and so on.
 
@@ -49,6 +50,7 @@ def interleave(
         warmups: rounds before them that do not count.
         device: "cpu" or "cuda".
         limit: seconds after which no further round begins, once there are `LEAST_ROUNDS`.
+        clock: what tells the seconds of a call.
     """
     timings = {key: Timing() for key in calls}
     start = time.perf_counter()
@@ -57,16 +59,22 @@ def interleave(
             break
         for key, call in calls.items():
             if timings[key].status == "ok":
-                _time_once(call, timings[key], device, counts=turn >= 0)
+                _time_once(call, timings[key], device, clock, counts=turn >= 0)
     return timings
 
 
-def _time_once(call: Callable[[], object], timing: Timing, device: str, counts: bool) -> None:
+def _time_once(
+    call: Callable[[], object],
+    timing: Timing,
+    device: str,
+    clock: Callable[[], float],
+    counts: bool,
+) -> None:
     try:
         if device == "cuda":
             before = torch.cuda.memory_allocated()
             torch.cuda.reset_peak_memory_stats()
-        seconds = _elapsed(call, device)
+        seconds = _elapsed(call, device, clock)
     # Other people's code may raise anything, and must not end a comparison of an hour.
     except Exception as error:
         timing.status = "out of memory" if _is_out_of_memory(error) else "failed"
@@ -93,15 +101,17 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _elapsed(call: Callable[[], object], device: str) -> float:
+def _elapsed(
+    call: Callable[[], object], device: str, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Seconds from an idle device to an idle device."""
     if device == "cuda":
         torch.cuda.synchronize()
-    start = time.perf_counter()
+    start = clock()
     call()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def forward(module: nn.Module, clips: Tensor, precision: str) -> None:

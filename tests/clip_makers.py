@@ -26,6 +26,13 @@ def index_of(frame: np.ndarray) -> int:
     return round((middle.mean() - 20) / STEP)
 
 
+def whole_video(path: Path) -> np.ndarray:
+    """Every frame, by the plainest use of PyAV."""
+    with av.open(str(path)) as container:
+        frames = container.decode(container.streams.best("video"))
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in frames])
+
+
 def make_video(
     path: Path,
     frames: int = 12,

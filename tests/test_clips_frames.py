@@ -1,7 +1,9 @@
 """Kept frames equal read ones, never outlive their video, and are whole or absent."""
 
+import multiprocessing
 import os
 import shutil
+import signal
 import time
 from types import SimpleNamespace
 
@@ -13,7 +15,8 @@ from clip_makers import index_of, make_data, make_video
 from helpers.clips import frames as frames_module
 from helpers.clips.frames import FrameStore, FrameStoreError, kept_indices
 from helpers.clips.manifest import build_manifest
-from helpers.clips.video import VideoError, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError
 
 
 @pytest.fixture
@@ -98,6 +101,65 @@ def test_changed_video_never_meets_old_frames(data, store):
     assert len(list(store.folder.iterdir())) == 4  # what was kept of the former state is gone
 
 
+def test_change_behind_an_opened_clip_is_seen(data, store):
+    folder, manifest = data
+    store.fill(folder, manifest)
+    clip = folder / "a" / "cam0_a.mp4"
+    assert len(store.open(clip)) == len(store.open(clip)) == 12
+    make_video(clip, frames=20)
+    with pytest.raises(FrameStoreError, match="changed since"):
+        store.open(clip)
+    store.fill(folder, build_manifest(folder, r"(cam\d)").manifest)
+    assert len(store.open(clip)) == 20
+    store.file_of(clip).unlink()
+    with pytest.raises(FrameStoreError, match="no frames kept"):
+        store.open(clip)
+
+
+def test_link_that_leads_elsewhere_gives_the_other_clips_frames(data, store):
+    """Both files are of one size and time, so that only the place tells them apart."""
+    folder, _ = data
+    targets = [make_video(folder.parent / f"{n}.avi", frames=n, codec="mpeg4") for n in (9, 11)]
+    size = max(target.stat().st_size for target in targets)
+    for target in targets:
+        target.write_bytes(target.read_bytes().ljust(size, b"\0"))
+        os.utime(target, (1, 1))
+    link = folder / "a" / "link.avi"
+    for target, frames in zip(targets, (9, 11), strict=True):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        store.fill(folder, build_manifest(folder, "(cam|link)").manifest)
+        assert len(store.open(link)) == frames
+
+
+def test_clip_that_changes_while_it_is_read_is_not_kept(data, store, monkeypatch):
+    folder, manifest = data
+
+    def slowly(path, *settings):
+        frames = read_frames(path, *settings)
+        os.utime(path, (1, 1))
+        return frames
+
+    monkeypatch.setattr(frames_module, "read_frames", slowly)
+    with pytest.raises(VideoError, match=r"cam0_a\.mp4: has changed while it was read; call"):
+        store.fill(folder, manifest)
+    assert not list(store.folder.iterdir())
+
+
+def test_only_sound_clips_are_skipped_in(data, store, monkeypatch):
+    """Frames of a damaged one are counted by decoding them all."""
+    folder, manifest = data
+    counts = {}
+
+    def spy(path, indices, short_side, frames):
+        counts[path.name] = frames
+        return read_frames(path, indices, short_side, frames)
+
+    monkeypatch.setattr(frames_module, "read_frames", spy)
+    store.fill(folder, manifest.assign(damaged=[0, 2, 0, 0]))
+    assert list(counts.values()) == [12, None, 12, 12]
+
+
 def test_other_settings_share_a_folder_and_are_kept_apart(data, tmp_path):
     folder, manifest = data
     stores = [FrameStore(tmp_path / "store", side, 32) for side in (16, 8)]
@@ -125,6 +187,45 @@ def test_interrupted_filling_leaves_whole_files_and_goes_on(data, store, monkeyp
     assert not any("part" in name for name in names)
     assert store.fill(folder, manifest) == 2
     assert all(len(store.open(folder / path)) == 12 for path in manifest["path"])
+
+
+def test_killed_filling_goes_on_and_its_half_file_is_removed_in_time(data, store):
+    folder, manifest = data
+
+    def killed_midway(file, array):
+        file.write_bytes(b"half a file")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def fill():
+        frames_module.np.save = killed_midway  # of the child process only
+        store.fill(folder, manifest, workers=1)
+
+    child = multiprocessing.get_context("fork").Process(target=fill)
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    half = list(store.folder.iterdir())
+    assert [file.suffix for file in half] == [".npy"]
+    assert store.fill(folder, manifest) == 4  # another process might still be writing it
+    assert half[0].exists()
+    os.utime(half[0], (1, 1))
+    assert store.fill(folder, manifest) == 0
+    assert len(list(store.folder.iterdir())) == 4
+
+
+def test_size_is_shown_before_the_first_clip_is_decoded(data, store, monkeypatch, capsys):
+    folder, manifest = data
+    shown = []
+
+    def spy(*given):
+        shown.append(capsys.readouterr().err)
+        return read_frames(*given)
+
+    monkeypatch.setattr(frames_module, "read_frames", spy)
+    monkeypatch.setattr(FrameStore, "estimate", lambda self, missing: len(missing) * 10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**11))
+    store.fill(folder, manifest)
+    assert "Keeping frames, 4.00 GB" in shown[0]
 
 
 def test_estimate_is_what_the_disk_then_holds(data, tmp_path):

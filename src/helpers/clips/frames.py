@@ -1,27 +1,31 @@
 """Decoded frames kept on disk, so that no epoch decodes a video again."""
 
 import hashlib
-import logging
+import mmap
+import os
 import shutil
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from helpers.clips.display import scaled_size
 from helpers.clips.parallel import map_in_processes
-from helpers.clips.video import VideoError, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError
 from helpers.files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
-
 RESERVE = 256 * 2**20
 """Bytes of the disk that stay free."""
+
+LEFT_BEHIND = 600
+"""Seconds after which a half-written file is one that a killed process has left."""
 
 
 class FrameStoreError(RuntimeError):
@@ -35,6 +39,15 @@ def kept_indices(frames: int, max_frames: int) -> np.ndarray:
         int64 array [min(frames, max_frames)], increasing, uniformly spaced up to rounding.
     """
     return np.linspace(0, frames - 1, min(frames, max_frames)).round().astype(np.int64)
+
+
+class _Kept(NamedTuple):
+    """Where a clip's frames are kept, as long as the clip's state is this."""
+
+    state: tuple[int, ...]
+    file: Path
+    shape: tuple[int, ...]  # of the array, which the file holds from `offset` on
+    offset: int
 
 
 class FrameStore:
@@ -60,6 +73,7 @@ class FrameStore:
         self.folder = Path(folder)
         self.short_side = short_side
         self.max_frames = max_frames
+        self._known: dict[str, _Kept] = {}  # what `open` has found
 
     def file_of(self, path: Path | str) -> Path:
         """Where the frames of a clip are kept, whether or not they are there yet."""
@@ -78,9 +92,12 @@ class FrameStore:
     ) -> int:
         """Decode and keep the clips that are missing; drop what is kept of former states of them.
 
+        The progress bar says beforehand how much that takes on disk. When it is interrupted, what
+        is kept is whole, and the next call goes on.
+
         Args:
             data_folder: what the manifest's paths are relative to.
-            manifest: columns path, frames, width, height.
+            manifest: columns path, frames, width, height; and damaged, if it is there.
             workers: processes; None for one per core.
 
         Returns:
@@ -88,7 +105,7 @@ class FrameStore:
 
         Raises:
             FrameStoreError: the disk lacks room.
-            VideoError: a clip cannot be read, or is shorter than the manifest says.
+            VideoError: a clip cannot be read, is shorter than the manifest says, or changes.
         """
         clips = [Path(data_folder, path) for path in manifest["path"]]
         files = [self.file_of(clip) for clip in clips]
@@ -97,14 +114,17 @@ class FrameStore:
         self._drop_former(files, present)
         if not missing.any():
             return 0
-        self._check_room(self.estimate(manifest[missing]), int(missing.sum()))
+        needed = self.estimate(manifest[missing])
+        self._check_room(needed, int(missing.sum()))
         frames = manifest["frames"].tolist()
+        damaged = manifest["damaged"].tolist() if "damaged" in manifest else [0] * len(clips)
         work = [
-            (clips[place], files[place], kept_indices(frames[place], self.max_frames))
-            for place in np.flatnonzero(missing)
+            (clips[k], files[k], frames[k], damaged[k] == 0, self.max_frames)
+            for k in np.flatnonzero(missing).tolist()
         ]
         keep = partial(_keep, short_side=self.short_side)
-        return sum(map_in_processes(keep, work, "Keeping frames", workers))
+        title = f"Keeping frames, {needed / 1e9:.2f} GB"
+        return sum(map_in_processes(keep, work, title, workers))
 
     def open(self, path: Path | str) -> np.ndarray:
         """Map the kept frames of a clip into memory: uint8 [T, H, W, 3], read-only.
@@ -112,14 +132,19 @@ class FrameStore:
         Raises:
             FrameStoreError: they are not kept, or the video has changed since.
         """
-        file = self.file_of(path)
         try:
-            return np.load(file, mmap_mode="r")
+            state = _state(Path(path).stat())
+            kept = self._known.get(str(path))
+            if kept is None or kept.state != state:
+                kept = self._find(path, state)
+            with kept.file.open("rb") as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError as error:
             raise FrameStoreError(
                 f"{path}: no frames kept in {self.folder} at short side {self.short_side}, at "
                 f"most {self.max_frames} frames (new, or changed since); call FrameStore.fill"
             ) from error
+        return np.ndarray(kept.shape, np.uint8, content, kept.offset)
 
     def read(self, path: Path | str, indices: Sequence[int]) -> np.ndarray:
         """Read kept frames: uint8 [len(indices), H, W, 3], a copy.
@@ -133,6 +158,13 @@ class FrameStore:
         """
         return pick(self.open(path), indices, path)
 
+    def _find(self, path: Path | str, state: tuple[int, ...]) -> _Kept:
+        file = self.file_of(path)
+        frames = np.load(file, mmap_mode="r")
+        kept = _Kept(state, file, frames.shape, frames.offset)
+        self._known[str(path)] = kept
+        return kept
+
     def _bytes(self, width: int, height: int, frames: int) -> int:
         width, height = scaled_size(width, height, self.short_side)
         return min(frames, self.max_frames) * height * width * 3 + 128  # and numpy's header
@@ -141,13 +173,15 @@ class FrameStore:
         clips = {file.name.split("-")[0] for file in files}
         current = {file.name for file in files}
         for name in present - current:
-            if name.split("-")[0] in clips:
-                (self.folder / name).unlink(missing_ok=True)
+            file, is_part = self.folder / name, name.startswith(".")
+            if name.removeprefix(".").split("-")[0] not in clips:
+                continue
+            if not is_part or time.time() - file.stat().st_mtime > LEFT_BEHIND:
+                file.unlink(missing_ok=True)
 
     def _check_room(self, needed: int, clips: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
-        log.info("Keeping the frames of %d clips: %.2f GB in %s", clips, needed / 1e9, self.folder)
         if needed + RESERVE > free:
             raise FrameStoreError(
                 f"{self.folder}: the frames of {clips} clips need {needed / 1e9:.2f} GB, "
@@ -170,17 +204,26 @@ def pick(frames: np.ndarray, indices: Sequence[int], path: Path | str) -> np.nda
     return np.asarray(frames)[wanted]
 
 
-def _keep(work: tuple[Path, Path, np.ndarray], short_side: int) -> int:
+def _keep(work: tuple[Path, Path, int, bool, int], short_side: int) -> int:
     """Decode one clip and write its frames, whole or not at all."""
-    clip, file, indices = work
+    clip, file, frames, is_sound, max_frames = work
+    before = _state(clip.stat())
     try:
-        frames = read_frames(clip, indices, short_side)
+        indices = kept_indices(frames, max_frames)
+        kept = read_frames(clip, indices, short_side, frames if is_sound else None)
     except VideoError as error:
         reason = f"listed as usable, but {error.reason}; rebuild the manifest"
         raise VideoError(clip, reason, error.frames) from error
+    if _state(clip.stat()) != before:
+        raise VideoError(clip, "has changed while it was read; call FrameStore.fill again")
     with whole_file(file) as part:
-        np.save(part, frames)
+        np.save(part, kept)
     return 1
+
+
+def _state(stat: os.stat_result) -> tuple[int, ...]:
+    """What differs where a file is another one, or was written since."""
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def _digest(text: str) -> str:

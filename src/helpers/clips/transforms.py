@@ -13,7 +13,8 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from helpers.clips.frames import FrameStore, pick
-from helpers.clips.video import probe, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoInfo, probe
 
 
 @TRANSFORMS.register_module()
@@ -22,7 +23,8 @@ class OpenClip(BaseTransform):
 
     Needs `filename`. Adds `total_frames`, and `start_index` and `modality` where they are absent.
     With a store these are the kept frames. Without one they are those that decode: what the
-    dataset says (`helpers.clips.dataset.ClipDataset`), or else the file is decoded once to count.
+    dataset says (`helpers.clips.dataset.ClipDataset`), or else the file is decoded once to count,
+    and `damaged` is added, the number of damaged places.
     """
 
     def __init__(self, store: Mapping | None = None):
@@ -33,7 +35,7 @@ class OpenClip(BaseTransform):
                 the file.
         """
         self.store = FrameStore(**store) if store else None
-        self.counted: dict[str, int] = {}
+        self.counted: dict[str, VideoInfo] = {}
 
     def transform(self, results: dict) -> dict:
         """Open one clip.
@@ -48,8 +50,9 @@ class OpenClip(BaseTransform):
             results["total_frames"] = len(results["video_reader"])
         elif "total_frames" not in results:
             if path not in self.counted:
-                self.counted[path] = probe(path).frames
-            results["total_frames"] = self.counted[path]
+                self.counted[path] = probe(path)
+            results["total_frames"] = self.counted[path].frames
+            results["damaged"] = self.counted[path].damaged
         results.setdefault("start_index", 0)
         results.setdefault("modality", "RGB")
         return results
@@ -64,7 +67,18 @@ class ReadClip(BaseTransform):
 
     Needs `filename` and `frame_inds`. Adds `imgs` (list of uint8 [H, W, 3], RGB, each frame its
     own memory, since mmaction2 flips in place), `original_shape` and `img_shape` (height, width).
+    `total_frames` that were counted by decoding let it leave out what the frames do not need,
+    unless `damaged` is there and not 0.
     """
+
+    def __init__(self, short_side: int | None = None):
+        """Choose the size.
+
+        Args:
+            short_side: pixels of the shorter side to which files are read; the aspect ratio is
+                kept. None for the video's own. Kept frames come as they are kept.
+        """
+        self.short_side = short_side
 
     def transform(self, results: dict) -> dict:
         """Read the frames of one clip.
@@ -75,10 +89,14 @@ class ReadClip(BaseTransform):
         """
         path, indices = results["filename"], results["frame_inds"].reshape(-1)
         kept = results.pop("video_reader", None)
-        frames = read_frames(path, indices) if kept is None else pick(kept, indices, path)
+        if kept is None:
+            total = None if results.get("damaged") else results.get("total_frames")
+            frames = read_frames(path, indices, self.short_side, total)
+        else:
+            frames = pick(kept, indices, path)
         results["imgs"] = list(frames)
         results["original_shape"] = results["img_shape"] = frames.shape[1:3]
         return results
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"{type(self).__name__}(short_side={self.short_side})"

@@ -1,24 +1,22 @@
-"""Read one video file through PyAV: what is really in it, and the frames that are asked for.
+"""Decode one video file through PyAV, and say what is really in it.
 
 A frame's index is its place among the frames that decode, in the order in which they are shown.
-`probe` and `read_frames` share one decoding loop, so that they count alike in damaged files too.
+`probe` and `helpers.clips.reading` share one decoding loop, so that they count alike in damaged
+files too.
 """
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.stream import Disposition
-from av.video.reformatter import Interpolation, VideoReformatter
 
-from helpers.clips.display import display_turn, scaled_size, turned
 from helpers.clips.facts import Tally, VideoInfo
 
 MAX_PIXELS = 2**26
@@ -51,7 +49,7 @@ class VideoError(RuntimeError):
 
 
 @dataclass
-class _Damage:
+class Damage:
     """What the decoding loop met besides frames."""
 
     packets: int = 0
@@ -72,9 +70,9 @@ def probe(path: Path | str) -> VideoInfo:
         VideoError: the file cannot be opened, has no video stream, no frame of it decodes, or a
             frame does not convert to RGB.
     """
-    tally, damage = Tally(), _Damage()
-    with _opened(path) as (container, stream):
-        for frame in _decoded(container, stream, damage):
+    tally, damage = Tally(), Damage()
+    with opened(path) as (container, stream):
+        for frame in decoded(container, stream, damage):
             try:
                 tally.add(frame, damage.packets)
             except (FFmpegError, ValueError) as error:
@@ -107,59 +105,28 @@ def try_probe(path: Path | str) -> VideoInfo | VideoError:
         return VideoError(path, f"cannot be read ({type(error).__name__}: {error}); replace it")
 
 
-def read_frames(
-    path: Path | str, indices: Sequence[int], short_side: int | None = None
-) -> np.ndarray:
-    """Decode the given frames of a video; only these are converted, none after the last is read.
-
-    Args:
-        path: the video.
-        indices: frames among those that decode, from 0; in any order, repeated at will.
-        short_side: pixels of the shorter side; the aspect ratio is kept, the longer side is even.
-
-    Returns:
-        uint8 array [T, H, W, 3], RGB, upright as displayed, in the order of `indices`.
-
-    Raises:
-        VideoError: the file cannot be opened or ends before the last frame asked for.
-        ValueError: no index, or a negative one.
-    """
-    wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-    if wanted.size == 0 or wanted.min() < 0:
-        raise ValueError(f"{path}: frames {wanted.tolist()} asked for; name one or more, from 0")
-    places: dict[int, list[int]] = {}
-    for place, index in enumerate(wanted.tolist()):
-        places.setdefault(index, []).append(place)
-    last, decoded, clip = int(wanted.max()), 0, None
-    with _opened(path) as (container, stream):
-        convert = _Converter(short_side)
-        for index, frame in enumerate(_decoded(container, stream, _Damage())):
-            decoded = index + 1
-            if index in places:
-                picture = convert(frame)
-                if clip is None:
-                    clip = np.empty((wanted.size, *picture.shape), np.uint8)
-                clip[places[index]] = picture
-            if index == last:
-                return clip
-    raise VideoError(
-        path,
-        f"{decoded} frames decode, frame {last} was asked for; rebuild the manifest "
-        "(the file has changed) or ask for earlier frames",
-        decoded,
-    )
-
-
 @contextmanager
-def _opened(path: Path | str) -> Iterator[tuple]:
+def opened(
+    path: Path | str, options: Mapping[str, str] | None = None, named: str | None = None
+) -> Iterator[tuple]:
     """Open a video: the container and its best video stream, one thread, local files only.
 
     One thread, since with several the decoder reports damage later, and counts would differ;
     whole files are spread over processes instead.
+
+    Args:
+        path: the video.
+        options: of FFmpeg, for opening it only: how far it looks into the streams.
+        named: FFmpeg's name of the format; None to find it out.
     """
     _check_file(path)
     try:  # "file:" since a name may hold a colon; metadata need not be UTF-8
-        container = av.open(f"file:{path}", options=_options(), metadata_errors="replace")
+        container = av.open(
+            f"file:{path}",
+            format=named,
+            options=_options() | dict(options or {}),
+            metadata_errors="replace",
+        )
     except FFmpegError as error:
         reason = f"cannot be opened, cut or not a video ({error.strerror}); replace the file"
         raise VideoError(path, reason) from error
@@ -221,7 +188,7 @@ def _chosen(path: Path | str, container):
     raise VideoError(path, reason)
 
 
-def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
+def decoded(container, stream, damage: Damage) -> Iterator[av.VideoFrame]:
     """Give every frame that decodes, skipping damaged packets and counting them."""
     packets = container.demux(stream)
     ended = False
@@ -241,28 +208,3 @@ def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
         except FFmpegError as error:
             if not ended:
                 damage.add(error)
-
-
-class _Converter:
-    """Frames to upright RGB arrays of one size: the first frame's, scaled to the short side."""
-
-    def __init__(self, short_side: int | None):
-        self.short_side = short_side
-        self.reformatter = VideoReformatter()
-        self.size: tuple[int, int] | None = None
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        if self.size is None:
-            full = (frame.width, frame.height)
-            self.size = scaled_size(*full, self.short_side) if self.short_side else full
-            self.turn = display_turn(frame)
-        shrinks = self.size[0] < frame.width
-        rgb = self.reformatter.reformat(
-            frame,
-            width=self.size[0],
-            height=self.size[1],
-            format="rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
-            threads=1,
-        )
-        return turned(rgb.to_ndarray(), self.turn)
