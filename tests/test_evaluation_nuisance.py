@@ -144,3 +144,11 @@ def test_where_every_number_is_the_same_the_score_is_that_of_guessing():
     found = nuisance(manifest, statistics, ["fps", "width"])
     assert found.constant == ("fps", "width") and len(found.table) == 1
     assert found.together["value"] == pytest.approx(0.25, abs=0.05)
+
+
+def test_that_recordings_are_few_is_said_once_and_no_later_warning_is_lost(caplog):
+    manifest, statistics = tables(n=80, recordings=8)
+    for times in (1, 2):
+        nuisance(manifest, statistics, ["bytes", "duration"])
+        said = [record for record in caplog.records if "Only 8 recordings" in record.getMessage()]
+        assert len(said) == times

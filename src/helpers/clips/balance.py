@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from helpers.clips.split import PARTS
+
 
 def class_weights(counts: Sequence[int]) -> list[float]:
     """Weights that give every class the same say: n / (classes · n_class), mean 1 over clips.
@@ -44,11 +46,11 @@ def recordings_by_class(split: pd.DataFrame) -> pd.DataFrame:
         split: columns label, group, split.
 
     Returns:
-        int table [label, part], with zeros; parts as they occur, in the order of the split file's
-        words: train, val, test.
+        int table [label, part], with zeros; the parts that occur, in the order of `PARTS`.
     """
     counts = split.groupby(["label", "split"])["group"].nunique().unstack(fill_value=0)
-    return counts[[part for part in ("train", "val", "test") if part in counts]]
+    counts = counts[[part for part in PARTS if part in counts]]
+    return counts.rename_axis(columns=None)
 
 
 def share_of_one_class(split: pd.DataFrame) -> float:

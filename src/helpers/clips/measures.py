@@ -23,8 +23,9 @@ MOST = 64
 RUNS = 4
 SHIFTS = 5
 """Steps of a clip whose shift is measured at most, evenly spread; it takes longest."""
-CORNERS = 60
+CORNERS = 40
 """Corners that are followed from sample to sample at most."""
+FLOW = {"winSize": (11, 11), "maxLevel": 2}
 MOVED = 12
 """Grey levels by which a pixel changes that counts as moving: above noise and compression."""
 CUT, CUT_RATIO = 20, 5
@@ -149,7 +150,7 @@ def _median_flow(before: np.ndarray, after: np.ndarray) -> float:
     corners = cv2.goodFeaturesToTrack(before, CORNERS, 0.01, 5)
     if corners is None:
         return 0.0
-    found, followed, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None)
+    found, followed, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, **FLOW)
     moved = (found - corners)[followed == 1]
     return math.hypot(*np.median(moved.reshape(-1, 2), axis=0)) if len(moved) else 0.0
 

@@ -90,10 +90,11 @@ def frames_needed(manifest: pd.DataFrame, statistics: pd.DataFrame) -> dict[str,
         statistics: columns path and time_scale (s).
 
     Returns:
-        low, median and high over the clips that have a time scale; nan where none has.
+        low, median and high over the clips that have a time scale, of whole numbers of frames for
+        each; nan where none has.
     """
     whole = uniform_intervals(manifest, [1]).merge(statistics[["path", "time_scale"]], on="path")
-    return quantiles(whole["seconds"] / whole["time_scale"])
+    return quantiles(np.ceil(whole["seconds"] / whole["time_scale"] - 1e-9))
 
 
 def compare_windows(

@@ -5,8 +5,11 @@ in it. Where a classifier of these numbers beats chance on recordings it has not
 were filmed, cut or compressed differently, and a network may learn that in place of the action.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from helpers.evaluation.bootstrap import bootstrap_intervals
+from helpers.evaluation import bootstrap
 from helpers.evaluation.metrics import PROBABILITY, mean_class_accuracy_of_confusion
 
 NUISANCE = (
@@ -26,7 +29,7 @@ NUISANCE = (
 FOLDS = 5
 MARGIN = 0.10
 """Above chance by more than this, the numbers are said to give the class away."""
-TREES, LEAF = 150, 5
+TREES, LEAF = 100, 5
 """Trees of the forest, and clips that a leaf holds at least."""
 ALL = "all together"
 
@@ -91,6 +94,7 @@ def nuisance(
     constant = tuple(name for name in features if clips[name].nunique(dropna=False) < 2)
     varied = [name for name in features if name not in constant]
     folds = _folds(clips, seed)
+    score = partial(_score, clips, folds=folds, seed=seed)
     tree = DecisionTreeClassifier(
         class_weight="balanced", max_leaf_nodes=4 * classes, min_samples_leaf=LEAF,
         random_state=seed,
@@ -98,12 +102,12 @@ def nuisance(
     forest = RandomForestClassifier(
         TREES, class_weight="balanced", min_samples_leaf=LEAF, random_state=seed
     )
-    rows = [
-        {"feature": name, **_score(clips, [name], tree, folds, seed), **_medians(clips, name)}
-        for name in varied
-    ]
+    with _warnings_once():
+        together = score(varied or list(features), forest)
+        rows = [
+            {"feature": name, **score([name], tree), **_medians(clips, name)} for name in varied
+        ]
     rows.sort(key=lambda row: -row["value"])
-    together = _score(clips, varied or list(features), forest, folds, seed)
     table = pd.DataFrame([{"feature": ALL, **together}, *rows])
     return Nuisance(table, 1 / classes, constant, recordings, len(folds))
 
@@ -147,11 +151,28 @@ def _folds(clips: pd.DataFrame, seed: int) -> list[tuple[np.ndarray, np.ndarray]
     return [(fit, predict) for fit, predict in folds if len(fit) and len(predict)]
 
 
+@contextmanager
+def _warnings_once() -> Iterator[None]:
+    """Let the bootstrap say once what holds for every feature."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        new = record.msg not in said
+        said.add(record.msg)
+        return new
+
+    bootstrap.logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        bootstrap.logger.removeFilter(is_new)
+
+
 def _score(clips, features, model, folds, seed: int) -> dict[str, float]:
     """Mean class accuracy on unseen recordings: value, low, high."""
     table = predict_unseen(clips, features, model, folds)
     metric = {"accuracy": mean_class_accuracy_of_confusion}
-    return bootstrap_intervals(table, metric, seed=seed)["accuracy"]
+    return bootstrap.bootstrap_intervals(table, metric, seed=seed)["accuracy"]
 
 
 def _medians(clips: pd.DataFrame, feature: str) -> dict[str, float]:
