@@ -45,14 +45,14 @@ class Nuisance:
     folds: int
 
     @property
-    def together(self) -> pd.Series:
-        """The row of all features together: value, low, high."""
-        return self.table.iloc[0]
+    def together(self) -> dict[str, float]:
+        """Mean class accuracy of all features together: value, low, high."""
+        return {name: float(self.table[name].iloc[0]) for name in ("value", "low", "high")}
 
     @property
     def leaks(self) -> bool:
         """Whether all features together beat chance by more than `MARGIN`."""
-        return bool(self.together["value"] > self.chance + MARGIN)
+        return self.together["value"] > self.chance + MARGIN
 
 
 def nuisance(
