@@ -125,8 +125,8 @@ class TestMotion:
         noise = np.random.default_rng(0)
         pictures = []
         for t in range(48):
-            picture = np.full((36, 48), 100.0) + noise.normal(0, 2, (36, 48))
-            picture[:10, :10] += 80 * np.sin(2 * np.pi * t / 24)
+            picture = np.full((36, 48), 100.0) + noise.uniform(-8, 8, (36, 48))
+            picture[:6, :6] += 80 * np.sin(2 * np.pi * t / 24)
             pictures.append(picture)
         assert measure([as_frames(pictures)], 0.1).time_scale == pytest.approx(0.4, rel=0.05)
 

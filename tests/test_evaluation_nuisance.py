@@ -74,6 +74,15 @@ def test_unbalanced_classes_do_not_raise_the_score_of_guessing():
     assert found.together["value"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_leak_of_a_rare_class_is_found():
+    manifest, statistics = tables(n=800, classes="ab")
+    keep = (manifest["label"] == "a") | (np.arange(800) % 5 == 0)
+    manifest, statistics = manifest[keep], statistics[keep]
+    numbers = np.random.default_rng(0).normal(0, 1, len(manifest)) + (manifest["label"] == "b")
+    # Φ(1/2) = 0.69 of each class lies on its side of the middle
+    assert nuisance(manifest.assign(bytes=numbers), statistics, ["bytes"]).leaks
+
+
 def test_what_only_tells_the_recording_tells_nothing_of_unseen_ones():
     manifest, statistics = tables(n=240, recordings=24)
     # every recording has one class and one light; within recordings light would tell the class

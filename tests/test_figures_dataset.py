@@ -127,14 +127,15 @@ def test_frame_rates_are_rounded_and_counted(manifest):
 
 
 def test_recordings_show_their_clips_by_class_within_their_part(split):
-    fig = dataset.recordings(split)
+    small = pd.DataFrame([("a/9.mp4", "Other", "before", "train")], columns=list(split))
+    fig = dataset.recordings(pd.concat([small, split]))
     heat = fig.data[0]
     assert list(heat.y) == ["Bucket-Worker", "Other"]
-    assert list(fig.layout.xaxis.ticktext) == ["cam0", "cam2", "cam1"]
-    np.testing.assert_array_equal(heat.z, [[2, 0, 1], [1, 1, 0]])
-    assert [a.text for a in fig.layout.annotations] == ["train<br>1", "val<br>1", "test<br>1"]
-    assert [a.x for a in fig.layout.annotations] == [0, 1, 2]
-    assert [line.x0 for line in fig.layout.shapes] == [0.5, 1.5]
+    assert list(fig.layout.xaxis.ticktext) == ["cam0", "before", "cam2", "cam1"]
+    np.testing.assert_array_equal(heat.z, [[2, 0, 0, 1], [1, 1, 1, 0]])
+    assert [a.text for a in fig.layout.annotations] == ["train<br>2", "val<br>1", "test<br>1"]
+    assert [a.x for a in fig.layout.annotations] == [0.5, 2, 3]
+    assert [line.x0 for line in fig.layout.shapes] == [1.5, 2.5]
 
 
 def test_many_recordings_take_the_width_of_the_page_and_go_unnamed(split):

@@ -61,7 +61,7 @@ def sampled_runs(frames: int, fps: float) -> list[np.ndarray]:
     Returns:
         int64 arrays [T], increasing and evenly spaced; one that spans the clip, or `RUNS`.
     """
-    step = max(1, round(fps * INTERVAL)) if math.isfinite(fps) else 1
+    step = max(1, round(fps * INTERVAL)) if 0 < fps < math.inf else 1
     every = np.arange(0, frames, step)
     if len(every) <= MOST:
         return [every]
@@ -121,7 +121,7 @@ def measure_clip(work: tuple[Path, int, float, FrameStore | None]) -> Measures:
         raise VideoError(path, reason, error.frames) from error
     ends = np.cumsum([len(run) for run in places])[:-1]
     step = places[0][1] - places[0][0] if len(places[0]) > 1 else 1
-    return measure(np.split(pictures, ends), float(step / fps))
+    return measure(np.split(pictures, ends), float(step / fps) if fps > 0 else math.nan)
 
 
 def _luma(frames: np.ndarray) -> np.ndarray:

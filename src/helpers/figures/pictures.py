@@ -116,10 +116,9 @@ def picture_grid(
         aspect = max(p.frame.shape[0] / p.frame.shape[1] for p in members if p)
         tall = cell * min(tallest, aspect)
         if row < len(row_titles) and row_titles[row]:
+            name = escape(shortened(row_titles[row], tall + LINE))
             # shifted from within the axis: what is placed outside of it is not drawn
-            fig.add_annotation(
-                x=0, xshift=-left / 2, y=top + tall / 2, text=escape(row_titles[row]), textangle=-90
-            )
+            fig.add_annotation(x=0, xshift=-left / 2, y=top + tall / 2, text=name, textangle=-90)
         for column, picture in enumerate(members):
             if picture is not None:
                 _place(fig, picture, column * (cell + gap), top, cell, tall)
