@@ -146,13 +146,21 @@ def test_many_recordings_take_the_width_of_the_page_and_go_unnamed(split):
     np.testing.assert_array_equal(np.sum(fig.data[0].z, axis=1), [60, 40])
 
 
-def test_pairs_that_look_alike_are_counted_by_kind_and_distance():
+def test_pairs_that_look_alike_are_counted_by_kind_over_their_distance():
     pairs = pd.DataFrame(
         {"path": list("abcd"), "other": list("efgh"), "kind": ["exact"] + ["near"] * 3}
-    ).assign(distance=[0, 2, 2, 5])
+    ).assign(distance=[0, 2.5, 2.5, 5.0])
     bars = traces(dataset.duplicates(pairs))
     assert list(bars) == ["exact (1)", "near (3)"]
-    assert dict(zip(bars["near (3)"].x, bars["near (3)"].y, strict=True)) == {2: 2, 5: 1}
+    assert list(bars["near (3)"].x) == [2.5, 2.5, 5]
+    assert bars["exact (1)"].xbins == bars["near (3)"].xbins
+    assert bars["near (3)"].xbins.end > 5
+
+
+def test_no_pairs_give_an_empty_figure_that_says_so():
+    none = pd.DataFrame({"path": [], "other": [], "kind": [], "distance": []})
+    fig = dataset.duplicates(none)
+    assert not fig.data and "0 pairs" in fig.layout.title.text
 
 
 def test_split_balance_gives_shares_of_a_part_in_per_cent(split):

@@ -171,14 +171,16 @@ def duplicates(pairs: pd.DataFrame) -> go.Figure:
         pairs: columns path, other, kind, distance; one row per pair.
     """
     fig = go.Figure()
+    most = float(pairs["distance"].max()) if len(pairs) else 0.0
+    bins = {"start": 0, "end": most + 1e-6, "size": (most or 1) / 25 + 1e-9}
     kinds = sorted(pairs["kind"].unique())
     for kind, colour in zip(kinds, OKABE_ITO, strict=False):
-        counts = pairs.loc[pairs["kind"] == kind, "distance"].value_counts().sort_index()
-        fig.add_bar(
-            x=counts.index, y=counts, name=f"{escape(kind)} ({counts.sum()})", marker_color=colour
-        )
+        own = pairs.loc[pairs["kind"] == kind, "distance"]
+        name = f"{escape(kind)} ({len(own)})"
+        fig.add_histogram(x=own, xbins=bins, autobinx=False, name=name, marker_color=colour)
     dress(fig, f"Clips that look alike ({len(pairs)} pairs)", COLUMN, 360, 1)
-    fig.update_layout(barmode="stack")
-    fig.update_xaxes(title_text="distance of the pictures' hashes", rangemode="tozero")
-    fig.update_yaxes(title_text="pairs", tickformat=",d")
+    fig.update_layout(barmode="stack", bargap=0)
+    fig.update_traces(marker_line={"color": "white", "width": 1})
+    fig.update_xaxes(title_text="distance", rangemode="tozero")
+    fig.update_yaxes(title_text="pairs", rangemode="tozero")
     return fig
