@@ -107,3 +107,14 @@ def test_the_heat_scale_runs_from_dark_to_bright():
     lightness = pictures.heat_table().sum(1)
     assert lightness.shape == (256,)
     assert (np.diff(lightness) > -2).all() and lightness[-1] - lightness[0] > 500
+
+
+def test_names_of_rows_stand_left_of_them_and_within_the_axes_where_plotly_draws_them():
+    cells = [Picture(frame(), "a"), Picture(frame(), "b")]
+    fig = pictures.picture_grid(cells, 1, "Grid", row_titles=["first", "second"])
+    names = [a for a in fig.layout.annotations if a.text in ("first", "second")]
+    assert len(names) == 2 and names[0].y < names[1].y
+    for name in names:
+        low, high = fig.layout.xaxis.range
+        assert low <= name.x <= high and name.xshift < 0
+    assert fig.layout.margin.l >= 2 * -names[0].xshift

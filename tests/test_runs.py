@@ -91,10 +91,12 @@ class TestOpenRun:
 class TestRun:
     def test_every_path_lies_in_the_runs_folder(self, runs):
         run = open_run("first", "smoke")
-        names = "manifest quarantine ignored split training predictions metrics explanations"
-        paths = [getattr(run, name) for name in f"{names} figures tables notebooks".split()]
+        names = "manifest quarantine ignored statistics split training predictions metrics"
+        paths = [
+            getattr(run, name) for name in f"{names} explanations figures tables notebooks".split()
+        ]
         assert {path.parent for path in paths} == {runs / "first"}
-        assert len({path.name for path in paths}) == 11
+        assert len({path.name for path in paths}) == 12
 
     def test_missing_file_names_the_notebook_that_makes_it(self):
         run = open_run("first", "smoke")

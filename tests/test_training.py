@@ -29,7 +29,7 @@ from helpers.clips.frames import FrameStore, kept_indices
 from helpers.files import read_json, write_json
 from helpers.paths import kept_frames
 from helpers.profiles import PROFILES
-from helpers.training.config import build_config, class_weights, identity
+from helpers.training.config import build_config, identity
 from helpers.training.device import Compute, choose_compute, loader_workers
 from helpers.training.inference import ClipReader, classes_of, load_model, predict
 from helpers.training.log import read_scalars
@@ -542,14 +542,6 @@ class TestPlan:
     def test_unknown_key_of_the_recipe_is_refused(self, run):
         with pytest.raises(TypeError, match="epoch"):
             plan(run, run.training, recipe={"epoch": 3})
-
-    def test_class_weights_give_every_class_the_same_say(self):
-        assert class_weights([6, 2]) == pytest.approx([8 / 12, 8 / 4])
-        assert class_weights([5, 5, 5]) == [1, 1, 1]
-
-    def test_class_without_a_clip_to_train_on_is_an_error(self, run):
-        with pytest.raises(ValueError, match=r"no clip to train on .*\[4, 0\]"):
-            class_weights([4, 0])
 
     def test_class_that_only_tests_is_found_when_planning(self, run, monkeypatch):
         split = run.split.read_text()

@@ -1,15 +1,18 @@
+import base64
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.widgets.attention_browser import attention_browser
-from helpers.widgets.clip_browser import ALL, MOST, clip_browser
+from helpers.widgets.clip_browser import ALL, HEIGHT, LARGEST, MOST, STRIP, WIDTH, clip_browser
 
 MANIFEST = pd.DataFrame(
     {
         "path": ["a/1.mp4", "a/2.mp4", "b/1.mp4", "b/broken.mp4"],
         "label": ["Bucket-Worker", "Bucket-Worker", "Other", "Other"],
+        "group": ["cam0", "cam1", "cam0", "cam2"],
         "frames": [4, 200, 3, 5],
         "duration": [0.5, 8.0, 1.0, 1.0],
     }
@@ -34,7 +37,7 @@ def test_the_first_clip_is_open_with_its_row_and_its_frame():
     browser = clip_browser(MANIFEST, SPLIT, read)
     assert browser.clip.value == "a/1.mp4"
     assert "Bucket-Worker" in browser.note.value and "train" in browser.note.value
-    assert pixels(browser).shape == (60, 80, 3)
+    assert pixels(browser).shape == (60 * LARGEST, 80 * LARGEST, 3)
     assert browser.frame.max == browser.play.max == 3
     assert browser.play.interval == 125
 
@@ -77,22 +80,113 @@ def test_a_choice_without_clips_and_a_clip_that_breaks_are_told_and_left_again()
     browser.clip.value = "b/broken.mp4"
     assert "frame 3 of 5 cannot be decoded" in browser.note.value
     browser.clip.value = "b/1.mp4"
-    assert pixels(browser).shape == (60, 80, 3)
+    assert pixels(browser).shape == (60 * LARGEST, 80 * LARGEST, 3)
 
 
-def test_boxes_are_drawn_on_the_frames_they_belong_to():
+def test_choosing_a_recording_leaves_its_clips_and_survives_another_class_that_has_it():
+    browser = clip_browser(MANIFEST, SPLIT, read)
+    assert browser.recording.options == (ALL, "cam0", "cam1", "cam2")
+    browser.recording.value = "cam0"
+    assert browser.clip.options == ("a/1.mp4", "b/1.mp4")
+    browser.label.value = "Other"
+    assert browser.recording.options == (ALL, "cam0", "cam2")
+    assert browser.recording.value == "cam0" and browser.clip.options == ("b/1.mp4",)
+    browser.recording.value = ALL
+    browser.recording.value = "cam2"
+    browser.label.value = "Bucket-Worker"  # which has no clip of it
+    assert browser.recording.value == ALL
+    assert browser.clip.options == ("a/1.mp4", "a/2.mp4")
+
+
+def test_a_clip_is_read_once_for_each_choice():
+    asked = []
+
+    def count(path, indices):
+        asked.append(path)
+        return read(path, indices)
+
+    browser = clip_browser(MANIFEST, SPLIT, count)
+    assert asked == ["a/1.mp4"]
+    browser.recording.value = "cam1"
+    assert asked == ["a/1.mp4", "a/2.mp4"]
+    browser.label.value = "Other"
+    assert asked[2:] == ["b/1.mp4"]
+
+
+def test_buttons_go_through_the_clips_that_are_offered_and_round():
+    browser = clip_browser(MANIFEST, SPLIT, read)
+    browser.label.value = "Bucket-Worker"
+    browser.next.click()
+    assert browser.clip.value == "a/2.mp4"
+    browser.next.click()
+    assert browser.clip.value == "a/1.mp4"
+    browser.back.click()
+    assert browser.clip.value == "a/2.mp4"
+
+
+def test_a_manifest_without_recordings_can_be_browsed():
+    browser = clip_browser(MANIFEST.drop(columns="group"), SPLIT, read)
+    browser.label.value = "Other"
+    assert browser.clip.options == ("b/1.mp4", "b/broken.mp4")
+
+
+def test_frame_and_second_are_told_also_where_a_long_clip_is_thinned():
+    browser = clip_browser(MANIFEST, SPLIT, read)
+    assert browser.place.value == "frame 1 of 4, at 0.00 s"
+    browser.clip.value = "a/2.mp4"
+    browser.frame.value = MOST - 1
+    assert browser.place.value == "frame 200 of 200, at 7.96 s"
+
+
+def test_tall_and_wide_frames_are_fitted():
+    for shape in ((1000, 100), (100, 1000), (720, 1280)):
+        browser = clip_browser(
+            MANIFEST,
+            SPLIT,
+            lambda path, indices, s=shape: np.zeros((len(indices), *s, 3), np.uint8),
+        )
+        height, width = pixels(browser).shape[:2]
+        assert height <= HEIGHT and width <= WIDTH
+        assert height == HEIGHT or width == WIDTH
+        assert height / width == pytest.approx(shape[0] / shape[1], rel=0.03)
+
+
+def test_boxes_are_drawn_on_the_frames_they_belong_to_and_can_be_left_out():
     boxes = {"worker": [[10, 10, 60, 50], None, None, None]}
     browser = clip_browser(MANIFEST, SPLIT, read, lambda path: boxes)
     assert np.ptp(pixels(browser)) > 100
+    assert "#F0E442" in browser.note.value and "worker" in browser.note.value
+    drawn = pixels(browser).astype(int)
+    edge = np.abs(drawn[10 * LARGEST, 10 * LARGEST : 60 * LARGEST] - [0xF0, 0xE4, 0x42]).mean()
+    assert edge < 40  # the box lies where it is said, enlarged with the frame
+    browser.marks.value = False
+    assert np.ptp(pixels(browser)) < 10
+    browser.marks.value = True
     browser.frame.value = 1
     assert np.ptp(pixels(browser)) < 10
 
 
-def test_without_a_kernel_the_current_frame_is_shown():
+def test_boxes_cannot_be_chosen_where_there_are_none():
+    browser = clip_browser(
+        MANIFEST, SPLIT, read, lambda path: {"worker": [None] * 4} if "a/1" in path else {}
+    )
+    assert not browser.marks.disabled
+    browser.clip.value = "b/1.mp4"
+    assert browser.marks.disabled
+
+
+def test_without_a_kernel_frames_of_the_clip_are_shown():
     bundle = clip_browser(MANIFEST, SPLIT, read)._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/html"].startswith('<img src="data:image/jpeg;base64,')
+    start = '<img src="data:image/jpeg;base64,'
+    assert data["text/html"].startswith(start)
+    encoded = base64.b64decode(data["text/html"][len(start) :].split('"')[0])
+    strip = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
+    frames = min(STRIP, 4)
+    assert strip.shape[1] == 160 * frames + 4 * (frames - 1)
+    assert strip[10, 10, 0] == pytest.approx(0, abs=2)  # the first frame
+    assert strip[10, -10, 0] == pytest.approx(60, abs=2)  # the fourth
 
 
 @pytest.fixture

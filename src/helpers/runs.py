@@ -74,6 +74,10 @@ class Run:
         return self.folder / "ignored.csv"
 
     @property
+    def statistics(self) -> Path:
+        return self.folder / "statistics.csv"
+
+    @property
     def split(self) -> Path:
         return self.folder / "split.csv"
 

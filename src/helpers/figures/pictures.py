@@ -24,6 +24,8 @@ from helpers.figures.style import (
 Box = Sequence[float] | None
 LINE = 22
 """Height of a line of type in a grid, pixels."""
+LETTER = 8.6
+"""Mean width of a letter, pixels."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ def picture_grid(
         aspect = max(p.frame.shape[0] / p.frame.shape[1] for p in members if p)
         tall = cell * min(tallest, aspect)
         if row < len(row_titles) and row_titles[row]:
-            fig.add_annotation(
-                x=-left / 2, y=top + tall / 2, text=escape(row_titles[row]), textangle=-90
-            )
+            name = escape(shortened(row_titles[row], tall + LINE))
+            # shifted from within the axis: what is placed outside of it is not drawn
+            fig.add_annotation(x=0, xshift=-left / 2, y=top + tall / 2, text=name, textangle=-90)
         for column, picture in enumerate(members):
             if picture is not None:
                 _place(fig, picture, column * (cell + gap), top, cell, tall)
@@ -147,6 +149,12 @@ def picture_grid(
     fig.update_xaxes(range=[0, inner], **hidden)
     fig.update_yaxes(range=[top, 0], **hidden)
     return fig
+
+
+def shortened(text: str, pixels: float) -> str:
+    """A text that takes at most so many pixels: of longer ones the end, where names differ."""
+    letters = max(2, int(pixels / LETTER))
+    return text if len(text) <= letters else "…" + text[1 - letters :]
 
 
 def _kind(name: str) -> str:

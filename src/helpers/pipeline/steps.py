@@ -18,7 +18,10 @@ STEPS = (
         "01_explore_dataset",
         settings=("NAME", "PROFILE", "DATA", "GROUP_PATTERN", "SEED"),
         reads=(),
-        writes=("run.json", "manifest.csv", "quarantine.csv", "ignored.csv", "split.csv"),
+        writes=(
+            *("run.json", "manifest.csv", "quarantine.csv", "ignored.csv"),
+            *("statistics.csv", "split.csv"),
+        ),
     ),
     Step(
         "02_train_timesformer",

@@ -9,26 +9,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from helpers.clips.balance import class_weights
 from helpers.models.checkpoints import normalisation
 from helpers.models.origins import MMACTION, Normalisation
 from helpers.models.weight_files import is_address
 from helpers.profiles import Profile, Recipe
 from helpers.training.device import Compute, loader_workers
 from helpers.training.runner import METRIC
-
-
-def class_weights(counts: Sequence[int]) -> list[float]:
-    """Weights that give every class the same say: n / (classes · n_class), mean 1 over clips.
-
-    Args:
-        counts: training clips per class.
-
-    Raises:
-        ValueError: a class without a training clip.
-    """
-    if min(counts) == 0:
-        raise ValueError(f"A class has no clip to train on (clips per class: {list(counts)}).")
-    return [sum(counts) / (len(counts) * count) for count in counts]
 
 
 def build_config(

@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 import numpy as np
@@ -13,7 +13,7 @@ from helpers.figures.pictures import jpeg
 class Player(widgets.VBox):
     """A picture above a slider over frames with a play button; browsers put choices beside it.
 
-    A viewer that cannot run widgets (a saved page without their state) shows the current frame.
+    A viewer that cannot run widgets (a saved page without their state) shows `still`.
     """
 
     def __init__(self) -> None:
@@ -40,14 +40,33 @@ class Player(widgets.VBox):
         self.picture.value = _blank()
         self.note.value = f"<b>{html.escape(message)}</b>"
 
+    def still(self) -> np.ndarray | None:
+        """What is shown where no kernel runs, uint8 [H, W, 3]; None for the current picture."""
+        return None
+
     def _repr_mimebundle_(self, **arguments):
         bundle = super()._repr_mimebundle_(**arguments)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        source = base64.b64encode(self.picture.value).decode()
+        still = self.still()
+        source = base64.b64encode(self.picture.value if still is None else jpeg(still)).decode()
         data["text/html"] = (
-            f'<img src="data:image/jpeg;base64,{source}" alt="current frame"/>{self.note.value}'
+            f'<img src="data:image/jpeg;base64,{source}" alt="frames"/>{self.note.value}'
         )
         return bundle
+
+
+def film(frames: Sequence[np.ndarray], gap: int = 4) -> np.ndarray:
+    """Frames of one size side by side, `gap` white pixels between them.
+
+    Args:
+        frames: uint8 [H, W, 3] each.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    bar = np.full((frames[0].shape[0], gap, 3), 255, np.uint8)
+    cells = [cell for frame in frames for cell in (bar, frame)][1:]
+    return np.concatenate(cells, axis=1)
 
 
 def _blank() -> bytes:
@@ -61,7 +80,7 @@ def as_table(row: Mapping) -> str:
         f"<tr><td><b>{html.escape(str(key))}</b>&ensp;</td><td>{html.escape(_text(value))}</td></tr>"
         for key, value in row.items()
     )
-    return f"<table>{cells}</table>"
+    return f"<table style='line-height:1.5'>{cells}</table>"
 
 
 def _text(value: object) -> str:
