@@ -24,7 +24,8 @@ from clip_makers import (
 
 from helpers.clips import facts, video
 from helpers.clips.manifest import build_manifest
-from helpers.clips.video import VideoError, VideoInfo, probe, read_frames, try_probe
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError, VideoInfo, probe, try_probe
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ODD = DATA / "odd-videos"
