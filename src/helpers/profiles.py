@@ -10,7 +10,21 @@ class YardSize:
 
     clips: int  # over all classes, balanced
     cameras: int
-    frames: int  # per clip
+    frames: int  # per clip; the fewest where `most_frames` is given
+    fps: int
+    width: int  # pixels
+    height: int
+    most_frames: int | None = None  # clips of different lengths, drawn evenly up to this one
+
+
+@dataclass(frozen=True)
+class RecordingSize:
+    """How many untrimmed recordings of the simulated yard are made."""
+
+    recordings: int
+    cameras: int  # that take turns
+    first_camera: int  # their numbers begin here: those of the clips lie below
+    seconds: tuple[float, float]  # from the shortest to the longest
     fps: int
     width: int  # pixels
     height: int
