@@ -244,7 +244,7 @@ def test_a_worker_in_the_shadow_of_the_machine_is_darker(situations):
         person = replace(situation.workers[0], position=stand)
         one = replace(situation, cast=cast, workers=(person,), around=())
         camera = one.camera.enlarged(2, 8)
-        light = illuminate(one.site, low, camera, one.machine)
+        light = illuminate(one.site, low, camera, one.machine.position.mean(axis=0))
         look = Look(one.site, low, light, Air(20_000.0, np.zeros(3)))
         scene = Scene(one, look, camera, 2, np.arange(SIZE.frames) / 6, np.random.default_rng(0))
         faces = scene.seen.solids.select(kinds=["vest"])[scene.seen.solids.face_part]
@@ -381,7 +381,8 @@ def test_exposure_makes_up_for_the_amount_of_light(situations):
     situation = situations[0]
     levels = {}
     for name in ("ordinary", "low sun", "night"):
-        light = illuminate(situation.site, KINDS[name], situation.camera, situation.machine)
+        place = situation.machine.position.mean(axis=0)
+        light = illuminate(situation.site, KINDS[name], situation.camera, place)
         place = np.append(situation.machine.position[0], 0.0)
         levels[name] = light.factor(light.irradiance(place, np.array([0.0, 0.0, 1.0]))).mean()
     assert 0.8 < levels["ordinary"] < 1.6

@@ -14,13 +14,11 @@ FACES = np.array([[0, 0, 1.0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
 FACE_SHARES = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
 
 
-def illuminate(
-    site: Site, conditions: Conditions, camera: Camera, machine: ExcavatorMotion
-) -> Lighting:
-    """The light of a clip, exposed for the place where the machine stands.
+def illuminate(site: Site, conditions: Conditions, camera: Camera, place: np.ndarray) -> Lighting:
+    """The light of a clip, exposed for a place.
 
     Args:
-        machine: the exposure is for its mean place. What a clip begins with must not show in it.
+        place: [2] (m). The machine's mean place, as what a clip begins with must not show in it.
     """
     towards, sun, sky = _daylight(site, conditions)
     lamps = ()
@@ -29,7 +27,7 @@ def illuminate(
     elif conditions.lamps:
         lamps = site.lamps
     lighting = Lighting(sky, sun, towards, lamps, np.ones(3), site.contrast)
-    mean = _mean_light(lighting, np.append(machine.position.mean(axis=0), 0.0))
+    mean = _mean_light(lighting, np.append(place, 0.0))
     # A camera makes up for the colour of the light in part, and for the amount almost wholly.
     cast = (mean / mean.mean()) ** -site.balancing
     target = AIMED[conditions.light] * site.exposure * conditions.exposure

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,12 @@ import pandas as pd
 from helpers.files import read_json, whole_file, write_table
 from helpers.profiles import RecordingSize
 from helpers.yard.boxes import Box, boxes_of
+from helpers.yard.conditions import Conditions, sample_conditions
 from helpers.yard.events import NONE, find_events
 from helpers.yard.folders import begin, check_size, finish, make_all
 from helpers.yard.make import VERSION, rounded
 from helpers.yard.render import render
+from helpers.yard.site import Site
 from helpers.yard.situation import Situation, YardError
 from helpers.yard.staging import Recording, plan_recordings, sample_recording
 from helpers.yard.stream import encode
@@ -33,17 +35,30 @@ def _parts(situation: Situation) -> Iterator[Situation]:
         yield situation.at(slice(start, start + CHUNK))
 
 
+def recording_conditions(recording: Recording, site: Site, seed: int) -> Conditions:
+    """Light and weather of a recording, of which minutes change nothing.
+
+    No dust and no drops on the window: they are drawn anew for each piece.
+    """
+    conditions = sample_conditions(np.random.default_rng([seed, 10, recording.index]), site)
+    return replace(conditions, dust=False, lens_drops=False)
+
+
 def draw_recording(
     situation: Situation, recording: Recording, seed: int, fps: float
 ) -> Iterator[np.ndarray]:
-    """The frames one by one, uint8 [H, W, 3], RGB, in ordinary light; never more than `CHUNK`."""
-    for place, part in enumerate(_parts(situation)):
+    """The frames one by one, uint8 [H, W, 3], RGB; never more than `CHUNK` are kept."""
+    conditions = recording_conditions(recording, situation.site, seed)
+    exposed_for = situation.machine.position.mean(axis=0)
+    for number, part in enumerate(_parts(situation)):
         # The same numbers for each piece: what the camera does goes on as it was.
         rng = np.random.default_rng([seed, 9, recording.index])
-        yield from render(part, rng, fps=fps, start=place * CHUNK / fps)
+        yield from render(part, rng, conditions, fps, number * CHUNK / fps, exposed_for)
 
 
-def describe_recording(situation: Situation, size: RecordingSize, seed: int) -> dict:
+def describe_recording(
+    situation: Situation, recording: Recording, size: RecordingSize, seed: int
+) -> dict:
     """What is known about a recording: the contents of the JSON file beside it."""
     events = find_events(situation.distances, size.fps)
     return {
@@ -56,6 +71,7 @@ def describe_recording(situation: Situation, size: RecordingSize, seed: int) -> 
         "events": [asdict(event) for event in events],
         "boxes": _all_boxes(situation),
         "distances": rounded(situation.distances),
+        "conditions": recording_conditions(recording, situation.site, seed).describe(),
     }
 
 
@@ -82,8 +98,9 @@ def make_recording(recording: Recording, folder: Path, size: RecordingSize, seed
     situation = sample_recording(recording, size, seed)
     frames = draw_recording(situation, recording, seed, size.fps)
     encode(video, frames, (size.width, size.height), size.fps)
+    known = describe_recording(situation, recording, size, seed)
     with whole_file(beside) as part:
-        part.write_text(json.dumps(describe_recording(situation, size, seed)), encoding="utf-8")
+        part.write_text(json.dumps(known), encoding="utf-8")
 
 
 def make_recordings(

@@ -28,6 +28,7 @@ def render(
     conditions: Conditions = ORDINARY,
     fps: float = 12.0,
     start: float = 0.0,
+    place: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw the frames of a situation: uint8 [T, height, width, 3], RGB.
 
@@ -36,10 +37,11 @@ def render(
         conditions: light and weather.
         fps: frames per second.
         start: when the first frame is (s): of a piece of a longer course.
+        place: what the camera exposes for, [2] (m); by default the machine's mean place.
     """
     width, height = situation.camera.size
     pictures = np.empty((situation.frames, height, width, 3), np.uint8)
-    for t, picture in enumerate(draw_frames(situation, rng, conditions, fps, start)):
+    for t, picture in enumerate(draw_frames(situation, rng, conditions, fps, start, place)):
         pictures[t] = picture
     return pictures
 
@@ -50,6 +52,7 @@ def draw_frames(
     conditions: Conditions = ORDINARY,
     fps: float = 12.0,
     start: float = 0.0,
+    place: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """The same one by one, uint8 [height, width, 3] each: for recordings too long to be kept."""
     site, frames, (width, height) = situation.site, situation.frames, situation.camera.size
@@ -59,9 +62,10 @@ def draw_frames(
     # The canvas reaches farther by what the mast sways, and by a rim for blurs.
     margin = FINER * (int(np.abs(offsets).max() / FINER) + 2)
     camera = situation.camera.enlarged(FINER, margin)
-    lighting = illuminate(site, conditions, camera, situation.machine)
-    place = np.append(situation.machine.position.mean(axis=0), 0.0)
-    air = air_of(conditions, lighting, place)
+    if place is None:
+        place = situation.machine.position.mean(axis=0)
+    lighting = illuminate(site, conditions, camera, place)
+    air = air_of(conditions, lighting, np.append(place, 0.0))
     look = Look(site, conditions, lighting, air)
     scene = Scene(situation, look, camera, FINER, times, rng)
     sensor = Sensor(
