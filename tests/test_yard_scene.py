@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from helpers.yard.camera import NEAR, clip_near, look_at
-from helpers.yard.mesh import Pose, Thing, box, drum, gather, raise_x, repeat, shift, turn_z
+from helpers.yard.crowd import repeat
+from helpers.yard.mesh import Pose, Thing, box, drum, gather, raise_x, shift, turn_z
 from helpers.yard.objects import BOOM, BOOM_PIVOT, STICK, ExcavatorMotion, excavator
-from helpers.yard.render import paint, throw_shadows, view
+from helpers.yard.painter import paint, view
+from helpers.yard.shadows import throw_shadows
 from helpers.yard.site import sample_site
 from helpers.yard.video import write_video
 
@@ -133,7 +135,7 @@ def test_shadow_darkens_inside_its_outline_only():
 def test_a_camera_keeps_its_site_and_differs_from_others():
     first, again, other = (sample_site(0, camera) for camera in (4, 4, 5))
     np.testing.assert_array_equal(first.position, again.position)
-    assert first.light.contrast == again.light.contrast
+    assert first.contrast == again.contrast
     assert not np.allclose(first.position, other.position)
     for camera in range(60):
         position = sample_site(0, camera).position

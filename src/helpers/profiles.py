@@ -10,7 +10,21 @@ class YardSize:
 
     clips: int  # over all classes, balanced
     cameras: int
-    frames: int  # per clip
+    frames: int  # per clip; the fewest where `most_frames` is given
+    fps: int
+    width: int  # pixels
+    height: int
+    most_frames: int | None = None  # clips of different lengths, drawn evenly up to this one
+
+
+@dataclass(frozen=True)
+class RecordingSize:
+    """How many untrimmed recordings of the simulated yard are made."""
+
+    recordings: int
+    cameras: int  # that take turns
+    first_camera: int  # their numbers begin here: those of the clips lie below
+    seconds: tuple[float, float]  # from the shortest to the longest
     fps: int
     width: int  # pixels
     height: int
@@ -125,8 +139,8 @@ PROFILES = {
             "demo",
             YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
             VARIANTS["demo"],
-            Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-            Recipe(56, 32, "AdamW", 1e-3, 0.05, 3.0, 72, 32, None),
+            Recipe(3, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
+            Recipe(40, 32, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
             Study(
                 "timesformer",
                 YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),

@@ -1,27 +1,41 @@
 """What stands about in a yard and means nothing: wagons, signals, heaps, barrels, cones."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from helpers.yard.mesh import Part, Solids, Thing, box, drum, repeat, shift, slab, turn_z
+from helpers.yard.crowd import boxes, repeat
+from helpers.yard.mesh import Part, Solids, Thing, box, drum, shift, slab, turn_z
 
 SLEEPER_SPACING = 0.65
 RAIL_GAUGE = 1.435
+SLEEPERS_END, RAILS_END = 40.0, 60.0
+"""How far (m) to either side they are drawn; farther away the eye does not miss them."""
 
 
-def sleepers(y: float, start: float, stop: float, colour) -> Solids:
-    """The sleepers of a track along y, between x = start and stop (m)."""
-    x = np.arange(start, stop, SLEEPER_SPACING)
-    sleeper = box((-0.13, -1.25, 0), (0.13, 1.25, 0.06), colour, "sleeper")
-    return repeat(sleeper, np.stack([x, np.full_like(x, y), np.zeros_like(x)], axis=-1), "track")
+def sleepers(tracks: Sequence[float], shown: tuple[float, float], colour, number: int) -> Solids:
+    """The sleepers of tracks along each y of `tracks`, as far as x (m) is shown.
+
+    No two are quite alike, nor quite straight; `number` says which piece of the noise.
+    """
+    x = np.arange(-SLEEPERS_END, SLEEPERS_END, SLEEPER_SPACING)
+    x, y = (one.ravel() for one in np.meshgrid(x, tracks))
+    aside, along, worn = np.random.default_rng([8, number]).normal(0, 1, (3, len(x)))
+    low = np.stack([x - 0.13 + 0.03 * along, y - 1.25 + 0.03 * aside, np.zeros_like(x)], axis=-1)
+    colours = np.asarray(colour) * (0.97 + 0.09 * np.clip(worn, -2, 2))[:, None]
+    seen = (x > shown[0] - 1) & (x < shown[1] + 1)
+    high = low + np.array([0.26, 2.5, 0.06])
+    return boxes(low[seen], high[seen], colours[seen], "sleeper", "track")
 
 
-def rails(y: float, start: float, stop: float, colour) -> Solids:
-    """The two rails of a track along y, bright where the wheels run."""
+def rails(tracks: Sequence[float], shown: tuple[float, float], colour) -> Solids:
+    """The two rails of tracks along each y of `tracks`, bright where the wheels run."""
     bright = np.minimum(np.asarray(colour) * 0.4 + 125, 255)
     rail = box((0, -0.05, 0.06), (3, 0.05, 0.2), colour, "rail", paint={1: bright})
-    x, across = np.meshgrid(np.arange(start, stop, 3.0), [-RAIL_GAUGE / 2, RAIL_GAUGE / 2])
-    places = np.stack([x, across + y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
-    return repeat(rail, places, "track")
+    x = np.arange(-RAILS_END, RAILS_END, 3.0)
+    x = x[(x > shown[0] - 4) & (x < shown[1] + 1)]
+    x, y = np.meshgrid(x, np.add.outer(tracks, [-RAIL_GAUGE / 2, RAIL_GAUGE / 2]))
+    return repeat(rail, np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3), "track")
 
 
 def wagon(x: float, y: float, length: float, colour, high_sided: bool) -> Thing:
@@ -56,7 +70,9 @@ def bystander(kind: str, place, rng: np.random.Generator) -> Thing:
 def _heap(rng: np.random.Generator) -> tuple[Part, ...]:
     radius, high = rng.uniform(0.7, 1.1), rng.uniform(0.35, 0.65)
     grey = np.array([118, 110, 100]) * rng.uniform(0.8, 1.15)
-    return (drum((0, 0), (radius, 0.22 * radius), (0, high), grey, "heap"),)
+    foot = drum((0, 0), (radius, 0.7 * radius), (0, 0.5 * high), grey, "heap", corners=8)
+    top = drum((0.04, 0.03), (0.7 * radius, 0.16 * radius), (0.5 * high, high), grey * 1.06, "heap")
+    return foot, top
 
 
 def _barrel(rng: np.random.Generator) -> tuple[Part, ...]:

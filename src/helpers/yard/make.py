@@ -2,42 +2,38 @@
 
 import json
 import logging
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from helpers.files import read_json, whole_file, write_json, write_table
+from helpers.files import whole_file, write_table
 from helpers.profiles import YardSize
 from helpers.yard import motions, zones
+from helpers.yard.arrange import arrange
 from helpers.yard.boxes import boxes_of, visible_shares
+from helpers.yard.conditions import Conditions, sample_conditions
+from helpers.yard.folders import begin, check_size, finish, make_all
 from helpers.yard.pairs import arrange_forwards, run_backwards
 from helpers.yard.render import render
-from helpers.yard.site import sample_site
-from helpers.yard.situation import Situation, YardError, arrange, sample_cast
+from helpers.yard.site import Site, sample_site
+from helpers.yard.situation import Situation, YardError, sample_cast
 from helpers.yard.video import ENCODER, FRAME_BY_FRAME, write_video
 
 LABELS = {"hazards": zones.CLASSES, "motions": motions.CLASSES}
 """Label sets: what stands where (`zones`), and what only the order of time tells (`motions`)."""
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same seed gives other clips."""
 
-MARKER = "yard.json"
-BEGUN = "yard-begun.json"
 ATTEMPTS = 4000
 PATIENCE = 500
 """Attempts with one cast; a site may have no room for it, whatever the class."""
-WORKER_SEEN, BUCKET_SEEN = 0.5, 0.3
-"""Share of worker and bucket that is to be seen in the median of the frames looked at; of the
-bucket, in a motion, in each of them."""
+WORKER_SEEN, BUCKET_SEEN, END_SEEN = 0.5, 0.3, 0.25
+"""Share of worker and bucket that is to be seen in the median of the frames looked at; in a motion
+that of the bucket, or of the trains' ends where it is about trains, in each of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +65,15 @@ def plan(size: YardSize, labels: str = "hazards") -> list[Plan]:
     return [Plan(k, classes[k % many], (k // many) % size.cameras) for k in range(size.clips)]
 
 
+def clip_times(clip: Plan, size: YardSize, seed: int) -> np.ndarray:
+    """When the frames of a clip are, [T] (s): how many, its class has no part in."""
+    frames = size.frames
+    if size.most_frames is not None:
+        rng = np.random.default_rng([seed, 6, clip.index])
+        frames = int(rng.integers(size.frames, size.most_frames + 1))
+    return np.arange(frames) / size.fps
+
+
 def sample_situation(clip: Plan, size: YardSize, seed: int) -> Situation:
     """Look for an arrangement in which the clip's label holds and can be seen.
 
@@ -79,42 +84,58 @@ def sample_situation(clip: Plan, size: YardSize, seed: int) -> Situation:
         YardError: none was found.
     """
     site = sample_site(seed, clip.camera)
-    times = np.arange(size.frames) / size.fps
-    looked_at = sorted({0, size.frames // 2, size.frames - 1})
+    times = clip_times(clip, size, seed)
+    looked_at = sorted({0, len(times) // 2, len(times) - 1})
     picture = (size.width, size.height)
     # Both motions of a pair are looked for as the first, so that their frames are of one kind.
     first = motions.FORWARDS.get(clip.label, clip.label)
     moves = clip.label in motions.CLASSES
-    arrange_as, bucket_of = (arrange_forwards, np.min) if moves else (arrange, np.median)
+    arrange_as = arrange_forwards if moves else arrange
     for attempt in range(ATTEMPTS):
         if attempt % PATIENCE == 0:
-            cast = sample_cast(np.random.default_rng([seed, 3, clip.index, attempt // PATIENCE]))
+            drawn = np.random.default_rng([seed, 3, clip.index, attempt // PATIENCE])
+            cast = sample_cast(times, drawn)
         rng = np.random.default_rng([seed, 4, clip.index, attempt])
         situation = arrange_as(first, site, cast, picture, times, rng)
         if situation is None:
             continue
-        shares = visible_shares(situation, looked_at)
-        if (
-            np.median(shares["worker"]) >= WORKER_SEEN
-            and bucket_of(shares["bucket"]) >= BUCKET_SEEN
-        ):
+        if _is_seen(situation, looked_at):
             return situation if first == clip.label else run_backwards(situation)
     raise YardError(
         f"{clip.path}: no arrangement found in {ATTEMPTS} attempts with seed {seed}; "
-        f"choose another seed, or shorter clips than {size.frames} frames at {size.fps} fps."
+        f"choose another seed, or shorter clips than {len(times)} frames at {size.fps} fps."
     )
 
 
-def draw(situation: Situation, clip: Plan, seed: int) -> np.ndarray:
+def _is_seen(situation: Situation, frames: list[int]) -> bool:
+    shares = visible_shares(situation, frames)
+    worker, bucket, ends = (shares[name] for name in ("worker", "bucket", "ends"))
+    if np.median(worker) < WORKER_SEEN:
+        return False
+    if situation.label.startswith(("Train", "Wagons")):
+        return bool(ends.min() >= END_SEEN)
+    of_frames = np.min if situation.label in motions.CLASSES else np.median
+    return bool(of_frames(bucket) >= BUCKET_SEEN)
+
+
+def clip_conditions(clip: Plan, site: Site, seed: int) -> Conditions:
+    """Light and weather of a clip, in which its class has no part.
+
+    No dust where time may run backwards: it trails behind what moves, and a frame would tell.
+    """
+    conditions = sample_conditions(np.random.default_rng([seed, 7, clip.index]), site)
+    return replace(conditions, dust=False) if clip.label in motions.CLASSES else conditions
+
+
+def draw(situation: Situation, clip: Plan, seed: int, fps: float = 12.0) -> np.ndarray:
     """Frames of a clip: uint8 [T, H, W, 3], RGB."""
-    return render(situation, np.random.default_rng([seed, 5, clip.index]))
+    conditions = clip_conditions(clip, situation.site, seed)
+    rng = np.random.default_rng([seed, 5, clip.index])
+    return render(situation, rng, conditions, fps)
 
 
-def describe(situation: Situation, size: YardSize, seed: int) -> dict:
+def describe(situation: Situation, clip: Plan, size: YardSize, seed: int) -> dict:
     """What is known about a clip: the contents of the JSON file beside it."""
-    distances = {
-        name: value.round(2).tolist() for name, value in asdict(situation.distances).items()
-    }
     known = {
         "camera": situation.site.name,
         "label": situation.label,
@@ -122,12 +143,18 @@ def describe(situation: Situation, size: YardSize, seed: int) -> dict:
         "fps": size.fps,
         "size": [size.width, size.height],
         "boxes": boxes_of(situation),
-        "distances": distances,
+        "distances": rounded(situation.distances),
+        "conditions": clip_conditions(clip, situation.site, seed).describe(),
     }
     if situation.label in motions.CLASSES:
-        height = motions.measure(situation.machine).bucket_height
-        known["heights"] = {"bucket": height.round(2).tolist()}
+        course = motions.measure(situation.machine, situation.workers, situation.trains)
+        known["course"] = rounded(course)
     return known
+
+
+def rounded(measured: zones.Distances | motions.Course) -> dict[str, list]:
+    """What was measured (m), by name and to the centimetre."""
+    return {name: value.round(2).tolist() for name, value in asdict(measured).items()}
 
 
 def make_clip(clip: Plan, folder: Path, size: YardSize, seed: int) -> None:
@@ -138,9 +165,9 @@ def make_clip(clip: Plan, folder: Path, size: YardSize, seed: int) -> None:
         return
     situation = sample_situation(clip, size, seed)
     options = FRAME_BY_FRAME if clip.label in motions.CLASSES else ENCODER
-    write_video(video, draw(situation, clip, seed), size.fps, options)
+    write_video(video, draw(situation, clip, seed, size.fps), size.fps, options)
     with whole_file(beside) as part_of_file:
-        part_of_file.write_text(json.dumps(describe(situation, size, seed)), encoding="utf-8")
+        part_of_file.write_text(json.dumps(describe(situation, clip, size, seed)), encoding="utf-8")
 
 
 def make_yard(
@@ -168,54 +195,19 @@ def make_yard(
             label set.
     """
     folder = Path(folder)
+    settings = {"version": VERSION, "labels": labels, "seed": seed, "size": asdict(size)}
+    check_size(size)
+    if size.most_frames is not None and size.most_frames < size.frames:
+        raise YardError(f"most_frames={size.most_frames}: give at least frames={size.frames}.")
     clips = plan(size, labels)
-    settings = {"version": VERSION, "seed": seed, "size": asdict(size)}
-    # A yard of hazards has always said nothing about its labels.
-    settings |= {} if labels == "hazards" else {"labels": labels}
-    if _is_finished(folder, settings):
+    if not begin(folder, settings):
         return folder
-    if size.width % 2 or size.height % 2:
-        raise YardError(f"{size.width}x{size.height}: H.264 needs even sizes; change YardSize.")
-    write_json(folder / BEGUN, settings)
     make = partial(make_clip, folder=folder, size=size, seed=seed)
-    _in_processes(make, clips, workers or os.cpu_count() or 1)
+    make_all(make, clips, workers, "clip", chunk=8)
     groups = pd.DataFrame(
         {"path": [clip.path for clip in clips], "group": [f"cam{c.camera:02d}" for c in clips]}
     )
     write_table(folder / "groups.csv", groups.sort_values("path"))
-    write_json(folder / MARKER, settings)
-    (folder / BEGUN).unlink()
+    finish(folder, settings)
     logger.info("%s: %d clips by %d cameras", folder, size.clips, size.cameras)
     return folder
-
-
-def _is_finished(folder: Path, settings: dict) -> bool:
-    for name in (MARKER, BEGUN):
-        if (folder / name).exists():
-            found = read_json(folder / name)
-            if found != settings:
-                raise YardError(
-                    f"{folder} holds a yard made with {found}, asked is {settings}. Remove that "
-                    "folder, or name another one."
-                )
-            return name == MARKER
-    if folder.exists() and any(folder.iterdir()):
-        raise YardError(f"{folder} is not empty and holds no yard. Name another folder.")
-    return False
-
-
-def _in_processes(make, clips: list[Plan], workers: int) -> None:
-    bar = {"total": len(clips), "unit": "clip", "desc": "simulated yard"}
-    if workers == 1:
-        for clip in tqdm(clips, **bar):
-            make(clip)
-        return
-    # "spawn" works alike everywhere, and never copies the state of a library in use here.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_use_one_thread) as pool:
-        for _ in tqdm(pool.map(make, clips, chunksize=8), **bar):
-            pass
-
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(1)

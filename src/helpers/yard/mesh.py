@@ -67,6 +67,24 @@ class Solids:
         pairs = zip(self.names, self.kinds, strict=True)
         return np.array([name in names or kind in kinds for name, kind in pairs])
 
+    def pick(self, parts: np.ndarray) -> "Solids":
+        """Only some of the parts, bool [N]; at least one."""
+        faces = parts[self.face_part]
+        number = np.cumsum(parts) - 1
+        numbers = np.cumsum(faces) - 1
+        chosen = np.flatnonzero(parts)
+        return Solids(
+            self.vertices,
+            self.faces[faces],
+            self.colours[faces],
+            number[self.face_part[faces]],
+            self.part_vertices[chosen],
+            numbers[self.part_faces[chosen]],
+            tuple(self.names[k] for k in chosen),
+            tuple(self.kinds[k] for k in chosen),
+            self.normals[:, faces],
+        )
+
 
 def shift(x=0.0, y=0.0, z=0.0) -> Pose:
     """A pose that only shifts; each of x, y, z (m) is a number or [T]."""
@@ -213,27 +231,6 @@ def unit_normals(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     (ux, uy, uz), (vx, vy, vz) = np.moveaxis(b - a, -1, 0), np.moveaxis(c - b, -1, 0)
     normals = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], axis=-1)
     return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
-
-
-def repeat(part: Part, places: np.ndarray, name: str) -> Solids:
-    """A scene of one frame: the same part at M places [M, 3] (m), unturned."""
-    many, corners, faces = len(places), len(part.vertices), len(part.faces)
-    vertices = (places[:, None] + part.vertices).reshape(1, -1, 3)
-    one = np.array([face + (face[-1],) * (CORNERS - len(face)) for face in part.faces])
-    a, b, c = (part.vertices[one[:, corner]] for corner in range(3))
-    normals = unit_normals(a, b, c)
-    number = np.arange(many)
-    return Solids(
-        vertices,
-        (one + corners * number[:, None, None]).reshape(-1, CORNERS),
-        np.tile(part.colours, (many, 1)),
-        np.repeat(number, faces),
-        np.arange(many * corners).reshape(many, corners),
-        np.arange(many * faces).reshape(many, faces),
-        (name,) * many,
-        (part.kind,) * many,
-        np.tile(normals, (many, 1))[None],
-    )
 
 
 def _padded(rows: list[list[int]]) -> np.ndarray:

@@ -1,11 +1,11 @@
 """The actors: an excavator on crawlers and workers in high-visibility clothing."""
 
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from helpers.yard.mesh import Pose, Thing, box, drum, frustum, raise_x, shift, slab, turn_z
+from helpers.yard.mesh import Part, Pose, Thing, box, drum, frustum, raise_x, shift, slab, turn_z
 
 UNDERCARRIAGE = ((-1.45, 1.45), (-1.1, 1.1))
 """Footprint of the crawlers: x from-to, y from-to (m) about the slewing axis."""
@@ -23,6 +23,9 @@ GLASS = (58, 78, 92)
 SKIN = (190, 140, 110)
 SILVER = (228, 228, 224)
 
+Colour = tuple[int, int, int]
+"""RGB 0..255."""
+
 
 @dataclass(frozen=True)
 class ExcavatorMotion:
@@ -35,11 +38,15 @@ class ExcavatorMotion:
     lift: np.ndarray  # [T] height of the bucket's pin
     curl: np.ndarray  # [T] the bucket's turn towards the cabin
 
-    def at(self, frames: slice) -> "ExcavatorMotion":
-        """The same motion in some of the frames, in the order of the slice."""
-        return ExcavatorMotion(
+    def at(self, frames: slice | list[int]) -> "ExcavatorMotion":
+        """The same motion in some of the frames, in their order."""
+        part = ExcavatorMotion(
             **{one.name: getattr(self, one.name)[frames] for one in fields(self)}
         )
+        # Poses cost most of an arrangement's time: what is known of them is not found anew.
+        if "bucket_middle" in vars(self):
+            vars(part)["bucket_middle"] = self.bucket_middle[frames]
+        return part
 
     @cached_property
     def poses(self) -> dict[str, Pose]:
@@ -55,6 +62,11 @@ class ExcavatorMotion:
         pin = stick.apply(np.array([[STICK, 0.0, 0.0]]))[:, 0]
         bucket = Pose(body.rotation, pin) @ raise_x(-self.curl)
         return {"under": under, "body": body, "boom": boom, "stick": stick, "bucket": bucket}
+
+    @property
+    def usual(self) -> int:
+        """The frame in which the body is slewed as in the middle of all it does."""
+        return int(np.abs(self.slew - np.median(self.slew)).argmin())
 
     @cached_property
     def bucket_middle(self) -> np.ndarray:
@@ -73,9 +85,19 @@ class WorkerMotion:
     arms: np.ndarray  # [T] mean angle of the arms, forwards
     height: float
 
+    def at(self, frames: slice | list[int]) -> "WorkerMotion":
+        """The same motion in some of the frames, in their order."""
+        names = ("position", "heading", "stride", "bend", "arms")
+        return replace(self, **{name: getattr(self, name)[frames] for name in names})
 
-def excavator(motion: ExcavatorMotion, paint, bucket_paint) -> Thing:
+
+def excavator(motion: ExcavatorMotion, paint: Colour, bucket_paint: Colour) -> Thing:
     """An excavator of about eight tonnes, painted RGB `paint`, its bucket `bucket_paint`."""
+    return Thing("excavator", _excavator_parts(paint, bucket_paint), motion.poses)
+
+
+@lru_cache(maxsize=16)
+def _excavator_parts(paint: Colour, bucket_paint: Colour) -> tuple[Part, ...]:
     paint, dark = np.asarray(paint, float), np.asarray(paint, float) * 0.55
     parts = []
     chain = [(-1.45, 0.3), (-1.2, 0.05), (1.2, 0.05), (1.45, 0.3)]
@@ -100,22 +122,31 @@ def excavator(motion: ExcavatorMotion, paint, bucket_paint) -> Thing:
     shell = [(0.3, 0.08), (0.38, -0.3), (0.2, -0.72), (-0.2, -0.86), (-0.55, -0.62), (-0.28, 0.08)]
     inside = {6: np.asarray(bucket_paint) * 0.45}
     parts.append(slab(shell, -0.48, 0.48, bucket_paint, "bucket", "bucket", inside))
-    return Thing("excavator", tuple(parts), motion.poses)
+    return tuple(parts)
 
 
-def worker(motion: WorkerMotion, name: str, vest, helmet, trousers) -> Thing:
+def worker(
+    motion: WorkerMotion, name: str, vest: Colour, helmet: Colour, trousers: Colour
+) -> Thing:
     """A worker in vest, helmet and trousers of the given RGB colours, with reflective bands."""
     scale = motion.height / 1.8
     hip, shoulder = 0.88 * scale, 0.55 * scale
     root = shift(motion.position[:, 0], motion.position[:, 1]) @ turn_z(motion.heading)
     torso = root @ shift(z=hip) @ raise_x(-motion.bend)
     poses = {"torso": torso}
-    parts = []
     for side, sign in (("left", 1.0), ("right", -1.0)):
         leg, arm = f"{side} leg", f"{side} arm"
         poses[leg] = root @ shift(y=sign * 0.11, z=hip) @ raise_x(sign * motion.stride)
         swing = motion.arms - 0.8 * sign * motion.stride
         poses[arm] = torso @ shift(y=sign * 0.28, z=shoulder - 0.03) @ raise_x(swing)
+    return Thing(name, _worker_parts(scale, vest, helmet, trousers), poses)
+
+
+@lru_cache(maxsize=16)
+def _worker_parts(scale: float, vest: Colour, helmet: Colour, trousers: Colour) -> tuple[Part, ...]:
+    hip, shoulder = 0.88 * scale, 0.55 * scale
+    parts = []
+    for leg, arm in (("left leg", "left arm"), ("right leg", "right arm")):
         parts.append(_limb(0.085, 0.1, -hip, 0.02, trousers, "legs", leg))
         parts.append(_limb(0.06, 0.075, -0.62 * scale, 0.03, vest, "vest", arm))
     bands = [(-0.06, 0.12, vest), (0.12, 0.2, SILVER), (0.2, 0.55, vest)]
@@ -124,7 +155,7 @@ def worker(motion: WorkerMotion, name: str, vest, helmet, trousers) -> Thing:
     head = shoulder + 0.05 * scale
     parts.append(drum((0.02, 0), (0.09, 0.1), (head, head + 0.18), SKIN, "head", "torso"))
     parts.append(drum((0.02, 0), (0.16, 0.07), (head + 0.18, head + 0.31), helmet, "head", "torso"))
-    return Thing(name, tuple(parts), poses)
+    return tuple(parts)
 
 
 def _limb(below: float, above: float, low: float, high: float, colour, kind: str, bone: str):

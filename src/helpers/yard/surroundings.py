@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.yard import zones
-from helpers.yard.bystanders import bystander, mast, wagon
+from helpers.yard.bystanders import bystander, wagon
 from helpers.yard.mesh import Thing
 from helpers.yard.site import Site
 
@@ -30,14 +30,13 @@ def scatter(kinds, machine, workers, site, rng) -> tuple[Thing, ...]:
 
 
 def set_behind(site: Site, x: float, rng) -> tuple[Thing, ...]:
-    """Wagons on the other tracks and masts beyond them, where they cannot hide an actor.
+    """Wagons on the other tracks, where they cannot hide an actor.
 
     The next track stays free about `x`, where the machine's arm may swing over it.
     """
-    if site.position[1] * site.side < 0:
+    if not site.looks_across:
         return ()
     things = []
-    farther = np.sign(-site.side)
     for y in sorted(site.tracks[1:], key=abs, reverse=True):
         if rng.random() < 0.6:
             colours = [(122, 66, 48), (80, 92, 104), (104, 108, 84), (136, 120, 96), (60, 84, 110)]
@@ -48,7 +47,4 @@ def set_behind(site: Site, x: float, rng) -> tuple[Thing, ...]:
                 middle = start + k * (length + 1.2)
                 if abs(y) > 6 or abs(middle - x) > 6 + length / 2:
                     things.append(wagon(middle, y, length, colour, high))
-    for x in (-18.0, 6.0, 30.0):
-        place = (x + 4 * rng.random(), farther * (abs(site.tracks[-1]) + 3.2))
-        things.insert(0, mast(place, 7.0))
     return tuple(things)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from helpers.files import whole_file
+from helpers.yard.site import Site
 
 ENCODER = {"preset": "superfast", "crf": "25", "threads": "1", "bf": "2"}
 """One thread: then the same frames give the same file."""
@@ -15,6 +16,16 @@ ENCODER = {"preset": "superfast", "crf": "25", "threads": "1", "bf": "2"}
 FRAME_BY_FRAME = {"preset": "superfast", "qp": "27", "threads": "1", "x264-params": "keyint=1"}
 """No frame depends on another, nor its quality on its turn: the traces of compression, which
 differ between a keyframe and the ones after it, then tell nothing of the order of time."""
+
+
+def encoder(site: Site, frame_by_frame: bool = False) -> dict[str, str]:
+    """Options of `write_video` for a camera: some compress more than others.
+
+    Args:
+        frame_by_frame: whether no frame may depend on another.
+    """
+    options, quality = (FRAME_BY_FRAME, "qp") if frame_by_frame else (ENCODER, "crf")
+    return {**options, quality: str(int(options[quality]) + site.coarseness)}
 
 
 def write_video(

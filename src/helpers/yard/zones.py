@@ -23,7 +23,10 @@ GAUGE = 2.0
 MOST = 0.6
 """Share of the frames in which a relation has to hold."""
 
-# What a made clip keeps to in every frame, so that no label is a matter of centimetres.
+# What a made clip keeps to in every frame, so that no label is a matter of centimetres. Only a
+# bucket may be elsewhere for a while, since machines at work swing it: a worker is well in its
+# zone in WELL_FOR of the frames.
+WELL_FOR = 0.8
 WELL_IN_BUCKET_ZONE = 1.9
 WELL_IN_BODY_ZONE = 1.4
 CLEAR_OF_OTHER_ZONE = 0.9
@@ -42,6 +45,14 @@ class Distances:
     worker_bucket: np.ndarray  # [W, T] from the worker's middle to the bucket's
     worker_body: np.ndarray  # [W, T] to the nearest edge of body or crawlers, 0 inside
     excavator_track: np.ndarray  # [T] from crawlers to gauge; negative: how deep inside it
+
+    def at(self, frames: slice | list[int]) -> "Distances":
+        """The same distances in some of the frames, in their order."""
+        return Distances(
+            self.worker_bucket[:, frames],
+            self.worker_body[:, frames],
+            self.excavator_track[frames],
+        )
 
 
 def rectangle_distance(points: np.ndarray, centre, heading, extent) -> np.ndarray:
