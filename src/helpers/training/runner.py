@@ -13,6 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
+from helpers.training.reading_ahead import ReadAhead
+
 METRIC = "acc/mean1"
 """What the best checkpoint is chosen by: mean class accuracy on the validation part."""
 
@@ -39,6 +41,12 @@ class NotebookRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.setLevel(logging.ERROR)
         return logger
+
+    @staticmethod
+    def build_dataloader(*args, **settings):
+        """Build mmengine's loader; without processes of its own it reads ahead in a thread."""
+        loader = Runner.build_dataloader(*args, **settings)
+        return loader if getattr(loader, "num_workers", 0) else ReadAhead(loader)
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **settings) -> None:
