@@ -23,7 +23,8 @@ import numpy as np
 from scipy.fft import dctn
 
 from helpers.clips.parallel import map_in_processes
-from helpers.clips.video import VideoError, read_frames
+from helpers.clips.reading import read_frames
+from helpers.clips.video import VideoError
 from helpers.files import whole_file
 
 if TYPE_CHECKING:
