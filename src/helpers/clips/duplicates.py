@@ -41,6 +41,7 @@ from helpers.clips.fingerprints import (
     load_or_make_fingerprints,
     mirror_signs,
 )
+from helpers.clips.frames import FrameStore
 from helpers.files import write_table
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,11 @@ MOST_PAIRS = 100_000
 
 
 def list_duplicates(
-    folder: Path | str, manifest: pd.DataFrame, about: Path, workers: int | None = None
+    folder: Path | str,
+    manifest: pd.DataFrame,
+    about: Path,
+    workers: int | None = None,
+    store: FrameStore | None = None,
 ) -> pd.DataFrame:
     """Look for copies among the clips of a folder, and write them to duplicates.csv.
 
@@ -83,6 +88,7 @@ def list_duplicates(
         manifest: columns path and frames.
         about: folder of the run, which keeps fingerprints.npz and duplicates.csv.
         workers: processes; None for one per core.
+        store: kept frames, which save decoding.
 
     Returns:
         The table of `find_duplicates`.
@@ -90,7 +96,8 @@ def list_duplicates(
     Raises:
         VideoError: a clip cannot be read, or is shorter than the manifest says.
     """
-    table = find_duplicates(load_or_make_fingerprints(folder, manifest, about / FILE, workers))
+    prints = load_or_make_fingerprints(folder, manifest, about / FILE, workers, store)
+    table = find_duplicates(prints)
     file = about / DUPLICATES
     if not file.exists() or not load_duplicates(file).equals(table):
         write_table(file, table)
@@ -133,12 +140,17 @@ def load_duplicates(path: Path) -> pd.DataFrame:
         ValueError: a column is missing.
     """
     if not path.exists():
-        return _table([])
+        return none_found()
     table = pd.read_csv(path, dtype={"path": str, "other": str}, keep_default_na=False)
     missing = [name for name in DUPLICATE_COLUMNS if name not in table]
     if missing:
         raise ValueError(f"{path}: no column {', '.join(missing)}; remove it to look anew")
     return table[DUPLICATE_COLUMNS].astype(KINDS)
+
+
+def none_found() -> pd.DataFrame:
+    """The table of `find_duplicates` where there is no pair."""
+    return _table([])
 
 
 def _table(pairs: list[tuple]) -> pd.DataFrame:

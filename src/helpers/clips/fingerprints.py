@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 from scipy.fft import dctn
 
+from helpers.clips.frames import FrameStore
+from helpers.clips.measures import SHORT_SIDE
 from helpers.clips.parallel import map_in_processes
 from helpers.clips.reading import read_frames
 from helpers.clips.video import VideoError
@@ -100,7 +102,11 @@ class Fingerprints:
 
 
 def load_or_make_fingerprints(
-    folder: Path | str, manifest: "pd.DataFrame", file: Path, workers: int | None = None
+    folder: Path | str,
+    manifest: "pd.DataFrame",
+    file: Path,
+    workers: int | None = None,
+    store: FrameStore | None = None,
 ) -> Fingerprints:
     """Take the fingerprints of all clips; those of unchanged ones are kept in `file`.
 
@@ -108,9 +114,11 @@ def load_or_make_fingerprints(
 
     Args:
         folder: what the manifest's paths are relative to.
-        manifest: columns path and frames.
+        manifest: columns path and frames; and damaged, if it is there.
         file: .npz; written when anything in it changed.
         workers: processes; None for one per core.
+        store: kept frames, used for the clips of which it holds every frame at `SHORT_SIDE`; the
+            numbers are the same with and without it.
 
     Raises:
         VideoError: a clip cannot be read, or is shorter than the manifest says.
@@ -122,8 +130,10 @@ def load_or_make_fingerprints(
     known = _load(file)
     keys = [(path, *now) for path, now in zip(paths, state, strict=True)]
     missing = [place for place, key in enumerate(keys) if key not in known]
-    frames = manifest["frames"].tolist()
-    work = [(clips[place], int(frames[place])) for place in missing]
+    work = [
+        (clips[row.Index], int(row.frames), getattr(row, "damaged", 1) == 0, store)
+        for row in manifest.reset_index(drop=True).iloc[missing].itertuples()
+    ]
     made = map_in_processes(fingerprint, work, "Fingerprints", workers)
     found = known | dict(zip([keys[place] for place in missing], made, strict=True))
     prints = _joined(paths, state, [found[key] for key in keys])
@@ -133,19 +143,23 @@ def load_or_make_fingerprints(
     return prints
 
 
-def fingerprint(clip: tuple[Path, int]) -> Fingerprint:
+def fingerprint(work: tuple[Path, int, bool, FrameStore | None]) -> Fingerprint:
     """Look at one clip.
 
     Args:
-        clip: the file, and how many of its frames decode.
+        work: the file, how many of its frames decode, whether it is known to be sound (then it is
+            read sooner), and a store that may hold its frames.
 
     Raises:
         VideoError: it cannot be read, or is shorter.
     """
-    path, frames = clip
+    path, frames, is_sound, store = work
     indices = np.linspace(0, frames - 1, FRAMES).round().astype(np.int64)
     try:
-        pictures = read_frames(path, indices, short_side=96)
+        if store is not None and store.holds_all(path, frames, SHORT_SIDE):
+            pictures = store.read(path, indices)
+        else:
+            pictures = read_frames(path, indices, SHORT_SIDE, frames if is_sound else None)
     except VideoError as error:
         reason = f"listed as usable, but {error.reason}; rebuild the manifest"
         raise VideoError(path, reason, error.frames) from error

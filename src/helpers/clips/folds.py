@@ -30,6 +30,12 @@ class FoldError(ValueError):
     """Folds cannot be drawn, or a file of folds cannot be used."""
 
 
+def most_folds(manifest: pd.DataFrame, duplicates: pd.DataFrame | None = None) -> int:
+    """As many folds as leave one recording out at a time; those that share copies count as one."""
+    groups = dict(zip(manifest["path"], manifest["group"], strict=True))
+    return len(set(merge_groups(groups, duplicates).values()))
+
+
 def draw_folds(
     manifest: pd.DataFrame, k: int, seed: int, duplicates: pd.DataFrame | None = None
 ) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def find_groups(
 ) -> dict[str, str]:
     """Name the recording of each clip, from the first of these that tells it.
 
-    1. groups.csv in the data folder.
+    1. groups.csv in the data folder. Accents may be written in one sign or in two (macOS): where no
+       line has the name of a clip sign by sign, one that reads the same serves.
     2. The pattern.
     3. Folders between the class folder and the clip, `<class>/<recording>/<clip>`: where every clip
        lies in one, some hold several clips, and each class is found in three or more. The same name
@@ -151,6 +153,7 @@ def _from_file(file: Path, paths: Sequence[str]) -> dict[str, str]:
     if (twice > 1).any():
         raise GroupError(f"{file}: {_some(twice.index[twice > 1])} in two groups; keep one line")
     groups = dict(zip(table["path"], table["joined"], strict=True))
+    groups |= _read_alike(groups, [path for path in paths if path not in groups], file)
     missing = [path for path in paths if not groups.get(path)]
     if missing:
         raise GroupError(
@@ -158,6 +161,18 @@ def _from_file(file: Path, paths: Sequence[str]) -> dict[str, str]:
             "add a line for each, or remove the file"
         )
     return {path: groups[path] for path in paths}
+
+
+def _read_alike(groups: Mapping[str, str], paths: Sequence[str], file: Path) -> dict[str, str]:
+    """Groups of paths that stand in the file with other signs that read the same (NFC, NFD)."""
+    found: dict[str, set[str]] = {}
+    for path, group in groups.items():
+        found.setdefault(unicodedata.normalize("NFC", path), set()).add(group)
+    alike = {path: found.get(unicodedata.normalize("NFC", path), set()) for path in paths}
+    twice = [path for path, names in alike.items() if len(names) > 1]
+    if twice:
+        raise GroupError(f"{file}: {_some(twice)} in two groups; keep one line")
+    return {path: next(iter(names)) for path, names in alike.items() if names}
 
 
 def _from_pattern(pattern: str, paths: Sequence[str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ from sklearn.metrics.cluster import pair_confusion_matrix
 
 from helpers.clips.fingerprints import FILE, Fingerprints, load_or_make_fingerprints
 from helpers.clips.folder import GROUPS_FILE
+from helpers.clips.frames import FrameStore
 from helpers.clips.groups import undivided
 from helpers.files import write_table
 
@@ -51,7 +52,11 @@ FEWEST_SCENES, LARGEST_SHARE = 5, 0.7
 
 
 def suggest_by_looks(
-    folder: Path | str, about: Path, manifest: pd.DataFrame, workers: int | None = None
+    folder: Path | str,
+    about: Path,
+    manifest: pd.DataFrame,
+    workers: int | None = None,
+    store: FrameStore | None = None,
 ) -> dict[str, str]:
     """Suggest the groups of a folder's clips: see `suggest_groups`.
 
@@ -60,12 +65,13 @@ def suggest_by_looks(
         about: folder of the run, which keeps fingerprints.npz and groups-suggested.csv.
         manifest: columns path and frames.
         workers: processes; None for one per core.
+        store: kept frames, which save decoding.
 
     Raises:
         VideoError: a clip cannot be read, or is shorter than the manifest says.
         ValueError: groups-suggested.csv lacks a column.
     """
-    prints = load_or_make_fingerprints(folder, manifest, about / FILE, workers)
+    prints = load_or_make_fingerprints(folder, manifest, about / FILE, workers, store)
     return suggest_groups(prints, about / SUGGESTED)
 
 

@@ -1,4 +1,7 @@
-"""Training, validation and test part per clip: whole recordings, classes alike, drawn once."""
+"""Training, validation and test part per clip: whole recordings, classes alike, drawn once.
+
+Recordings that hold copies of each other's clips (`helpers.clips.duplicates`) count as one.
+"""
 
 import logging
 from pathlib import Path
@@ -7,12 +10,16 @@ import numpy as np
 import pandas as pd
 
 from helpers.clips.assignment import assign_groups
-from helpers.clips.groups import merge_groups
+from helpers.clips.copies import Link, Sides, find_sides, links_between
+from helpers.clips.duplicates import none_found
 from helpers.files import write_table
 
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "val", "test")
+UNUSED = "unused"
+"""In place of a part: the clip is a copy of clips that are in different parts."""
+
 FRACTIONS = (0.7, 0.1, 0.2)
 SPLIT_COLUMNS = ["path", "label", "group", "split"]
 
@@ -46,7 +53,9 @@ def draw_split(
     Raises:
         SplitError: duplicate paths, fewer than three groups, or unusable fractions.
     """
-    return _draw(manifest, seed, fractions, _units(manifest, duplicates), known={})
+    _check_paths(manifest["path"], "the manifest")
+    sides = _sides(manifest, {}, {}, duplicates)
+    return _draw(manifest, seed, fractions, sides)
 
 
 def load_or_draw_split(
@@ -59,9 +68,13 @@ def load_or_draw_split(
     """Load the split, drawing only for what is new; a clip's part never changes.
 
     New clips of a known group join it, and so do new groups that hold a copy of one of its clips.
-    Other new groups are drawn beside the kept ones. Clips that are gone drop out of the returned
-    table and stay in the file, so that they return to their part. What changed is logged, and the
-    file is written when it did.
+    Other new groups are drawn beside the kept ones. A new clip that is a copy of clips of different
+    parts fits into none: it is left out, and stands in the file as "unused". Clips that are gone
+    drop out of the returned table and stay in the file, so that they return to their part. What
+    changed is logged, and the file is written when it did.
+
+    Returns:
+        As `draw_split`, without the clips that are left out.
 
     Raises:
         SplitError: as `draw_split`; or the file names a part or path wrongly, divides a group, or
@@ -71,29 +84,32 @@ def load_or_draw_split(
         split = draw_split(manifest, seed, fractions, duplicates)
         write_table(path, split)
         return split
-    kept = load_split(path)
+    kept = load_split(path, unused=True)
     _check_paths(manifest["path"], "the manifest")
-    here = kept["path"].isin(manifest["path"])
-    gone = kept[~here]
+    gone = kept[~kept["path"].isin(manifest["path"])]
     parts = dict(zip(kept["path"], kept["split"], strict=True))
+    parts = {clip: part for clip, part in parts.items() if part != UNUSED}
     part_of_group = _part_of_each_group(manifest, gone, parts, path)
-    units = _units(manifest, duplicates)
-    known = _part_of_each_unit(manifest, part_of_group, units, duplicates, path)
-    split = _draw(manifest, seed, fractions, units, known)
-    new = split[~split["path"].isin(kept["path"])]
-    fresh = sorted(set(new["group"]) - set(part_of_group))
-    if len(new):
-        log.info("%s: %d new clips, %d of new groups %s", path, len(new), len(fresh), fresh[:5])
-    if len(gone):
-        log.info("%s: %d clips are gone: %s", path, len(gone), ", ".join(gone["path"][:5]))
-    file = pd.concat([split, gone], ignore_index=True).sort_values("path", ignore_index=True)
+    sides = _sides(manifest, part_of_group, parts, duplicates)
+    if sides.divided:
+        raise SplitError(_told(path, sides.divided, part_of_group))
+    out = manifest["path"].isin(sides.left_out)
+    split = _draw(manifest[~out], seed, fractions, sides)
+    unused = manifest.loc[out, ["path", "label", "group"]].assign(split=UNUSED)
+    _log_news(path, kept, split, unused, gone, fresh=set(split["group"]) - set(part_of_group))
+    file = pd.concat([split, unused, gone], ignore_index=True)
+    file = file.sort_values("path", ignore_index=True)
     if not file.equals(kept.sort_values("path", ignore_index=True)):
         write_table(path, file)
     return split
 
 
-def load_split(path: Path) -> pd.DataFrame:
+def load_split(path: Path, unused: bool = False) -> pd.DataFrame:
     """Read split.csv: path, label, group, split.
+
+    Args:
+        path: split.csv.
+        unused: list the clips too that are in no part.
 
     Raises:
         SplitError: a column is missing, a path stands twice, or a part is unknown.
@@ -102,57 +118,51 @@ def load_split(path: Path) -> pd.DataFrame:
     missing = [name for name in SPLIT_COLUMNS if name not in table]
     if missing:
         raise SplitError(f"{path}: no column {', '.join(missing)}; repair or remove the file")
-    unknown = table.loc[~table["split"].isin(PARTS), "split"]
+    unknown = table.loc[~table["split"].isin([*PARTS, UNUSED]), "split"]
     if len(unknown):
         raise SplitError(
             f"{path}: unknown part {unknown.iloc[0]!r} in {len(unknown)} lines; "
             f"use {', '.join(PARTS)}"
         )
     _check_paths(table["path"], path)
-    return table[SPLIT_COLUMNS]
+    wanted = table if unused else table[table["split"] != UNUSED]
+    return wanted[SPLIT_COLUMNS].reset_index(drop=True)
 
 
-def _units(manifest: pd.DataFrame, duplicates: pd.DataFrame | None) -> dict[str, str]:
-    """For each group the name of what is drawn as one: often itself. Says what was put together."""
+def _sides(
+    manifest: pd.DataFrame,
+    part_of_group: dict[str, str],
+    parts: dict[str, str],
+    duplicates: pd.DataFrame | None,
+) -> Sides:
+    """What stays together, since it holds copies of each other's clips; says what was put so."""
+    duplicates = none_found() if duplicates is None else duplicates
     groups = dict(zip(manifest["path"], manifest["group"], strict=True))
-    units = merge_groups(groups, duplicates)
-    merged = [group for group, unit in units.items() if group != unit]
-    if merged:
-        between = [pair for pair in _pairs(duplicates, groups) if pair[0] != pair[1]]
-        *_, one, other, kind = between[0]
+    sides = find_sides(groups, part_of_group, set(groups) - set(parts), duplicates)
+    merged = [group for group, unit in sides.units.items() if group != unit]
+    if merged and not sides.divided:
+        between = links_between(duplicates, groups)
         log.warning(
             "%d groups stay on one side of the split with another one, of whose clips they hold "
             "copies (%d pairs; %s and %s, %s): %s",
             len(merged),
             len(between),
-            one,
-            other,
-            kind,
-            ", ".join(f"{group} with {units[group]}" for group in merged[:5]),
+            *(between[0].path, between[0].other, between[0].kind),
+            ", ".join(f"{group} with {sides.units[group]}" for group in merged[:5]),
         )
-    return units
-
-
-def _pairs(duplicates: pd.DataFrame, groups: dict[str, str]) -> list[tuple]:
-    """Groups, paths and kind of each pair of copies whose clips are both among `groups`."""
-    return [
-        (groups[pair.path], groups[pair.other], pair.path, pair.other, pair.kind)
-        for pair in duplicates.itertuples()
-        if pair.path in groups and pair.other in groups
-    ]
+    return sides
 
 
 def _draw(
     manifest: pd.DataFrame,
     seed: int,
     fractions: tuple[float, ...],
-    units: dict[str, str],
-    known: dict[str, str],
+    sides: Sides,
 ) -> pd.DataFrame:
-    """Draw the units that are not `known`, and put every clip where its unit is."""
+    """Draw the units that have no part yet, and put every clip where its unit is."""
     if len(fractions) != len(PARTS) or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise SplitError(f"fractions {fractions}: give three numbers above 0 that sum to 1")
-    _check_paths(manifest["path"], "the manifest")
+    units, known = sides.units, sides.parts
     unit_of_clip = manifest["group"].map(units)
     counts = pd.crosstab(unit_of_clip, manifest["label"]).sort_index()
     if len(counts) < len(PARTS):
@@ -180,7 +190,7 @@ def _part_of_each_group(
     """
     present = manifest.loc[manifest["path"].isin(parts), ["path", "group"]]
     rows = pd.concat([present, gone[["path", "group"]]])
-    rows = rows.assign(split=rows["path"].map(parts))
+    rows = rows.assign(split=rows["path"].map(parts)).dropna()  # some that are gone had none
     divided = rows.groupby("group")["split"].nunique()
     if (divided > 1).any():
         group = divided.index[divided > 1][0]
@@ -192,37 +202,42 @@ def _part_of_each_group(
     return dict(zip(rows["group"], rows["split"], strict=True))
 
 
-def _part_of_each_unit(
-    manifest: pd.DataFrame,
-    part_of_group: dict[str, str],
-    units: dict[str, str],
-    duplicates: pd.DataFrame | None,
-    path: Path,
-) -> dict[str, str]:
-    """Part of each unit of which a group has one.
+def _told(path: Path, divided: list[Link], part_of_group: dict[str, str]) -> str:
+    """Which copies stand in different parts, and what to do."""
+    pairs = [
+        f"{link.path} ({part_of_group[link.group]}) and {link.other} "
+        f"({part_of_group[link.other_group]}; {link.kind})"
+        for link in divided
+    ]
+    return (
+        f"{path}: copies of one clip stand in different parts, in {len(pairs)} pairs: "
+        f"{', '.join(pairs[:3])}. The test would know what training has seen. Take one of each "
+        "pair out of the data folder; or remove the file to draw anew, and train anew"
+    )
 
-    Raises:
-        SplitError: the groups of a unit have parts that differ, so that copies are divided.
-    """
-    found: dict[str, set[str]] = {}
-    for group, unit in units.items():
-        if group in part_of_group:
-            found.setdefault(unit, set()).add(part_of_group[group])
-    divided = {unit for unit, parts in found.items() if len(parts) > 1}
-    if divided:
-        groups = dict(zip(manifest["path"], manifest["group"], strict=True))
-        pairs = [
-            f"{one} ({part_of_group.get(first, 'new')}) and {other} "
-            f"({part_of_group.get(second, 'new')}; {kind})"
-            for first, second, one, other, kind in _pairs(duplicates, groups)
-            if units[first] in divided and part_of_group.get(first) != part_of_group.get(second)
-        ]
-        raise SplitError(
-            f"{path}: copies of one clip stand in different parts, in {len(pairs)} pairs: "
-            f"{', '.join(pairs[:3])}. The test would know what training has seen. Take one of each "
-            "pair out of the data folder; or remove the file to draw anew, and train anew"
+
+def _log_news(
+    path: Path,
+    kept: pd.DataFrame,
+    split: pd.DataFrame,
+    unused: pd.DataFrame,
+    gone: pd.DataFrame,
+    fresh: set[str],
+) -> None:
+    new = split[~split["path"].isin(kept["path"])]
+    if len(new):
+        groups = sorted(fresh & set(new["group"]))
+        log.info("%s: %d new clips, %d of new groups %s", path, len(new), len(groups), groups[:5])
+    if len(unused):
+        log.warning(
+            "%s: %d clips are left out, since each is a copy of clips that are in different parts "
+            "of the split: %s",
+            path,
+            len(unused),
+            ", ".join(unused["path"][:5]),
         )
-    return {unit: parts.pop() for unit, parts in found.items()}
+    if len(gone):
+        log.info("%s: %d clips are gone: %s", path, len(gone), ", ".join(gone["path"][:5]))
 
 
 def _check_paths(paths: pd.Series, where: Path | str) -> None:

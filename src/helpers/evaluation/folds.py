@@ -105,7 +105,8 @@ def summary_table(summary: dict[str, dict[str, float]]) -> pd.DataFrame:
                 ),
             }
             for name, found in summary.items()
-        ]
+        ],
+        columns=["metric", "mean of folds", "standard error", "all clips pooled"],
     )
 
 

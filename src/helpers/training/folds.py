@@ -19,7 +19,7 @@ import torch
 from mmengine.config import Config
 
 from helpers.clips.duplicates import DUPLICATES, load_duplicates
-from helpers.clips.folds import load_folds, load_or_draw_folds, split_of_fold
+from helpers.clips.folds import load_folds, load_or_draw_folds, most_folds, split_of_fold
 from helpers.clips.manifest import load_manifest
 from helpers.clips.parallel import map_in_processes
 from helpers.clips.split import PARTS, load_split
@@ -35,15 +35,26 @@ TRAIN = "02_train_timesformer"
 FOLDER = "folds"
 DRAWN = "folds.csv"
 PREDICTIONS = "predictions.csv"
+GROUPS = "groups"
+"""In place of a number of folds: as many as leave one recording out at a time."""
 OF_TRAINING = ("epochs", "seconds", "best_epoch", "best_score")
 COLUMNS = ["fold", *PARTS, "recordings", "classes", *OF_TRAINING]
 
 
-def count_folds(run: Run, asked: int = 0) -> int:
-    """How many folds a run's cross-validation has: as asked, else as drawn before, else 0."""
+def count_folds(run: Run, asked: int | str = 0) -> int:
+    """How many folds a run's cross-validation has.
+
+    Args:
+        run: with a manifest.
+        asked: how many; "groups" to leave one recording out at a time; 0: as many as were drawn
+            before, none if none were.
+    """
     drawn = run.folder / FOLDER / DRAWN
+    if asked == GROUPS:
+        manifest = load_manifest(run.require(run.manifest, EXPLORE))
+        return most_folds(manifest, load_duplicates(run.folder / DUPLICATES))
     if asked or not drawn.exists():
-        return asked
+        return int(asked)
     return load_folds(drawn)["fold"].nunique()
 
 
