@@ -19,6 +19,8 @@ from helpers.clips.fingerprints import (
     mirror_signs,
     transform,
 )
+from helpers.clips.frames import FrameStore
+from helpers.clips.measures import SHORT_SIDE
 from helpers.clips.video import VideoError
 from helpers.yard.video import write_video
 
@@ -193,7 +195,7 @@ def test_fingerprints_of_unchanged_clips_are_kept(three, monkeypatch):
     looked = []
     original = fingerprints.fingerprint
     monkeypatch.setattr(
-        fingerprints, "fingerprint", lambda clip: looked.append(clip[0].name) or original(clip)
+        fingerprints, "fingerprint", lambda work: looked.append(work[0].name) or original(work)
     )
     first = look(folder, manifest)
     assert sorted(looked) == ["0.mp4", "1.mp4", "2.mp4"]
@@ -208,6 +210,21 @@ def test_fingerprints_of_unchanged_clips_are_kept(three, monkeypatch):
     monkeypatch.setattr(fingerprints, "VERSION", 0)
     look(folder, manifest.iloc[[1, 2]])
     assert looked[4:] == ["1.mp4", "2.mp4"]
+
+
+def test_kept_frames_give_the_same_numbers_and_no_clip_is_decoded(three, monkeypatch):
+    folder, clips, manifest = three
+    decoded = look(folder, manifest)
+    store = FrameStore(folder / "kept", SHORT_SIDE, 16)
+    store.fill(folder, manifest.assign(width=96, height=72), 1)
+    monkeypatch.setattr(fingerprints, "read_frames", lambda *_: pytest.fail("decoded"))
+    kept = load_or_make_fingerprints(folder, manifest, folder / "kept.npz", 1, store)
+    for name in ("motion", "still", "colours"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(decoded, name))
+    few = FrameStore(folder / "few", SHORT_SIDE, 8)
+    few.fill(folder, manifest.assign(width=96, height=72), 1)
+    with pytest.raises(pytest.fail.Exception, match="decoded"):
+        load_or_make_fingerprints(folder, manifest, folder / "few.npz", 1, few)
 
 
 def test_processes_find_what_one_process_finds(tmp_path):

@@ -11,6 +11,7 @@ from helpers.clips.folds import (
     draw_folds,
     load_folds,
     load_or_draw_folds,
+    most_folds,
     split_of_fold,
 )
 
@@ -96,6 +97,7 @@ def test_recordings_that_share_copies_are_tested_together_and_never_validate_eac
         for fold in range(3):
             split = split_of_fold(folds, fold, seed, duplicates)
             assert split.loc[split["group"].isin(together), "split"].nunique() == 1
+    assert (most_folds(manifest), most_folds(manifest, duplicates)) == (9, 7)
     assert draw_folds(manifest, 7, 0, duplicates)["fold"].nunique() == 7
     with pytest.raises(FoldError, match="8 folds of 7 recordings"):
         draw_folds(manifest, 8, 0, duplicates)

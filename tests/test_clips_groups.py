@@ -1,12 +1,13 @@
 """Recordings from folders and from suggestions, and which of them stay together."""
 
 import logging
+import unicodedata
 
 import pandas as pd
 import pytest
 
 from helpers.clips.duplicates import DUPLICATE_COLUMNS
-from helpers.clips.groups import find_groups, merge_groups, undivided
+from helpers.clips.groups import GroupError, find_groups, merge_groups, undivided
 
 
 def in_folders(recordings: int, classes: str = "ab", each: int = 2) -> list[str]:
@@ -90,3 +91,19 @@ def test_a_class_needs_three_groups_or_as_many_as_it_has_clips():
     assert undivided(paths, ["x", "y", "z", "x", "y"]) == ""
     assert undivided(paths, ["x", "y", "y", "x", "y"]) == "the 3 clips of class a are of 2 of them"
     assert undivided(paths, ["x", "y", "z", "x", "x"]) == "the 2 clips of class b are of 1 of them"
+
+
+def test_accents_of_one_sign_or_two_name_the_same_clip(tmp_path):
+    one, two = (unicodedata.normalize(form, "Größe/Gleis_ä.mp4") for form in ("NFC", "NFD"))
+    assert one != two
+    for written, found in ((one, two), (two, one)):
+        table = pd.DataFrame({"path": [written, "b/1.mp4"], "group": ["x", "y"]})
+        table.to_csv(tmp_path / "groups.csv", index=False)
+        assert find_groups(tmp_path, [found, "b/1.mp4"]) == {found: "x", "b/1.mp4": "y"}
+    pd.DataFrame({"path": [one, two], "group": ["x", "y"]}).to_csv(
+        tmp_path / "groups.csv", index=False
+    )
+    assert find_groups(tmp_path, [one, two]) == {one: "x", two: "y"}, "sign by sign comes first"
+    mixed = unicodedata.normalize("NFC", "Größe/") + unicodedata.normalize("NFD", "Gleis_ä.mp4")
+    with pytest.raises(GroupError, match="in two groups; keep one line"):
+        find_groups(tmp_path, [mixed])

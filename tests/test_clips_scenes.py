@@ -1,5 +1,6 @@
 """Scenes are told by their colours, and what they suggest is used, written down and kept."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from helpers.clips.fingerprints import (
     load_or_make_fingerprints,
 )
 from helpers.clips.manifest import build_manifest
-from helpers.clips.scenes import agreement, find_scenes, scene_distances, suggest_groups
+from helpers.clips.scenes import (
+    agreement,
+    find_scenes,
+    scene_distances,
+    suggest_by_looks,
+    suggest_groups,
+)
+from helpers.clips.split import draw_split
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 COLOURS = [
@@ -181,9 +189,36 @@ def test_a_file_without_its_columns_is_refused(tmp_path):
         suggest_groups(coloured(clips_of(5)), tmp_path / "g.csv")
 
 
+def test_where_nothing_tells_the_groups_the_split_keeps_scenes_on_one_side(tmp_path, caplog):
+    folder, about = tmp_path / "clips", tmp_path / "run"
+    clips = {
+        f"{label}/{scene}_{seed}.mp4": action(background(scene, COLOURS[scene]), 10 * scene + seed)
+        for label in "ab"
+        for scene in range(5)
+        for seed in range(2)
+    }
+    write_clips(folder, clips)
+    suggest = partial(suggest_by_looks, folder, about, workers=1)
+    manifest = build_manifest(folder, workers=1, suggest=suggest).manifest
+    assert same_grouping(
+        dict(zip(manifest["path"], manifest["group"], strict=True)),
+        {path: int(path[2]) for path in clips},
+    )
+    assert pd.read_csv(about / "groups-suggested.csv")["path"].tolist() == sorted(clips)
+    assert "By their looks 20 clips are of 5 scenes" in caplog.text
+    split = draw_split(manifest, seed=0)
+    scenes = split["path"].str[2]
+    assert (split.groupby(scenes)["split"].nunique() == 1).all()
+    pd.read_csv(about / "groups-suggested.csv").to_csv(folder / "groups.csv", index=False)
+    (about / "groups-suggested.csv").unlink()
+    again = build_manifest(folder, workers=1, suggest=suggest).manifest
+    assert again["group"].equals(manifest["group"]), "the file serves as groups.csv as it is"
+    assert not (about / "groups-suggested.csv").exists()
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the videos in {DATA}")
 def test_scenes_of_interactions_divide_next_to_no_recording(tmp_path):
-    clips, _ = build_manifest(DATA / "ut-interaction")
+    clips = build_manifest(DATA / "ut-interaction").manifest
     prints = load_or_make_fingerprints(DATA / "ut-interaction", clips, tmp_path / "p.npz")
     groups = suggest_groups(prints, tmp_path / "g.csv")
     found = agreement(clips["group"], [groups[path] for path in clips["path"]])

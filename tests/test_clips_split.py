@@ -250,19 +250,60 @@ def test_a_split_that_divides_copies_is_refused_with_the_pair_and_the_remedy(tmp
     pd.testing.assert_series_equal(load_split(file).set_index("path")["split"], first)
 
 
-def test_a_new_clip_that_copies_clips_of_two_parts_is_refused(tmp_path):
+@pytest.fixture
+def two_parts(tmp_path):
+    """A manifest, its split and file, and a clip of the test and one of training."""
     manifest, file = make_manifest(), tmp_path / "split.csv"
     first = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
-    one, other = (first.index[first == part][0] for part in ("test", "train"))
-    rows = pd.DataFrame({"path": ["a/new.mp4"], "label": "a", "group": "new"})
-    manifest = pd.concat([manifest, rows], ignore_index=True)
+    return manifest, file, first, *(first.index[first == part][0] for part in ("test", "train"))
+
+
+def with_clips(manifest: pd.DataFrame, **group_of: str) -> pd.DataFrame:
+    """The manifest with more clips of class a, named as said, of these groups."""
+    rows = [(f"a/{name}.mp4", "a", group) for name, group in group_of.items()]
+    return pd.concat(
+        [manifest, pd.DataFrame(rows, columns=["path", "label", "group"])], ignore_index=True
+    )
+
+
+def test_a_new_clip_that_copies_clips_of_two_parts_is_left_out_and_that_is_said(two_parts, caplog):
+    manifest, file, first, one, other = two_parts
+    more = with_clips(manifest, new="new", beside="new")
     duplicates = copies(("a/new.mp4", one), ("a/new.mp4", other))
-    with pytest.raises(SplitError, match=r"in 2 pairs: .*a/new\.mp4 \(new; near\)"):
-        load_or_draw_split(manifest, file, seed=0, duplicates=duplicates)
-    joined = rows.assign(group=manifest.set_index("path").loc[other, "group"])
-    manifest = pd.concat([manifest.iloc[:-1], joined], ignore_index=True)
-    with pytest.raises(SplitError, match=r"a/new\.mp4 \(train; near\)|a/new\.mp4 \(train\)"):
-        load_or_draw_split(manifest, file, seed=0, duplicates=copies(("a/new.mp4", one)))
+    split = load_or_draw_split(more, file, seed=0, duplicates=duplicates).set_index("path")["split"]
+    assert "a/new.mp4" not in split and split["a/beside.mp4"] in ("train", "val", "test")
+    assert (split[first.index] == first).all()
+    assert "1 clips are left out" in caplog.text and "a/new.mp4" in caplog.text
+    assert "a/new.mp4" not in set(load_split(file)["path"])
+    everything = load_split(file, unused=True).set_index("path")["split"]
+    assert everything["a/new.mp4"] == "unused"
+    written = file.stat().st_mtime_ns
+    again = load_or_draw_split(more, file, seed=0, duplicates=duplicates).set_index("path")["split"]
+    pd.testing.assert_series_equal(again, split)
+    assert file.stat().st_mtime_ns == written, "nothing new, nothing written"
+    fewer = more[more["path"] != one]
+    split = load_or_draw_split(fewer, file, seed=0, duplicates=copies(("a/new.mp4", other)))
+    assert split.set_index("path")["split"]["a/new.mp4"] == "train", "it joins what is left"
+    gone = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    assert (gone[first.index] == first).all()
+
+
+def test_a_new_clip_of_a_training_recording_that_copies_a_test_clip_is_left_out(two_parts):
+    manifest, file, first, one, other = two_parts
+    known = manifest.set_index("path").loc[other, "group"]
+    more = with_clips(manifest, new=known, beside=known)
+    split = load_or_draw_split(more, file, seed=0, duplicates=copies(("a/new.mp4", one)))
+    split = split.set_index("path")["split"]
+    assert "a/new.mp4" not in split and split["a/beside.mp4"] == "train"
+
+
+def test_new_clips_that_tie_two_parts_in_a_chain_are_left_out(two_parts):
+    manifest, file, first, one, other = two_parts
+    more = with_clips(manifest, p="new_p", q="new_q", r="new_q")
+    chain = copies((one, "a/p.mp4"), ("a/p.mp4", "a/q.mp4"), ("a/q.mp4", other))
+    split = load_or_draw_split(more, file, seed=0, duplicates=chain).set_index("path")["split"]
+    assert not {"a/p.mp4", "a/q.mp4"} & set(split.index) and "a/r.mp4" in split
+    assert (split[first.index] == first).all()
 
 
 def test_copies_of_clips_that_are_gone_do_not_count(tmp_path):
