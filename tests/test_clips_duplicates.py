@@ -213,7 +213,7 @@ def test_fingerprints_of_unchanged_clips_are_kept(three, monkeypatch):
 
 
 def test_kept_frames_give_the_same_numbers_and_no_clip_is_decoded(three, monkeypatch):
-    folder, clips, manifest = three
+    folder, _, manifest = three
     decoded = look(folder, manifest)
     store = FrameStore(folder / "kept", SHORT_SIDE, 16)
     store.fill(folder, manifest.assign(width=96, height=72), 1)

@@ -289,7 +289,7 @@ def test_a_new_clip_that_copies_clips_of_two_parts_is_left_out_and_that_is_said(
 
 
 def test_a_new_clip_of_a_training_recording_that_copies_a_test_clip_is_left_out(two_parts):
-    manifest, file, first, one, other = two_parts
+    manifest, file, _, one, other = two_parts
     known = manifest.set_index("path").loc[other, "group"]
     more = with_clips(manifest, new=known, beside=known)
     split = load_or_draw_split(more, file, seed=0, duplicates=copies(("a/new.mp4", one)))

@@ -59,8 +59,8 @@ space; of the still picture so many in each direction."""
 
 NOISE = 4.0
 """Taken off the size of each term of motion. Sensor noise of 5 grey levels before something that
-stands still, and what H.264 makes of it, leave less; in the simulated yard the median clip's terms are
-10 on average."""
+stands still, and what H.264 makes of it, leave less; in the simulated yard the terms
+of the median clip are 10 on average."""
 
 STILLNESS = 200.0
 """A sum of sizes that stands for hardly any motion: clips that stand still are alike in it."""
