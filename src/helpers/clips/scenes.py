@@ -18,9 +18,9 @@ clusters of average linkage. Held against what is known:
 - yard with weather, lamps and times of day, 360 clips of 12 cameras: 121 scenes, 66 %, 15 % (0.22);
 - UT-Interaction, 120 clips of 20 recordings at two places: 8 scenes, 17 %, 98 % (0.24).
 
-So in steady light the limit errs on the safe side: recordings of one place become one scene, but next
-to none is divided. Light it does not see through: a camera by day, by night and in fog is three
-scenes, which may fall on different sides. Who knows the cameras should say so.
+So in steady light the limit errs on the safe side: recordings of one place become one scene, but
+next to none is divided. Light it does not see through: a camera by day, by night and in fog is
+three scenes, which may fall on different sides. Who knows the cameras should say so.
 """
 
 import logging
