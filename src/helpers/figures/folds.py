@@ -52,11 +52,9 @@ def fold_scores(
                 x=number, y=row + shift, text=f"{number:.3f}", yshift=15 if shift < 0 else -15
             )
     if chance is not None:
-        fig.add_vline(x=chance, line={"color": GREY, "width": 2, "dash": "dash"})
-        fig.add_scatter(
-            x=[None], y=[None], mode="lines", name="chance",
-            line={"color": GREY, "width": 2, "dash": "dash"},
-        )  # fmt: skip
+        line = {"color": GREY, "width": 2, "dash": "dash"}
+        fig.add_vline(x=chance, line=line, layer="below")
+        fig.add_scatter(x=[None], y=[None], mode="lines", name="chance", line=line)
     dress(fig, f"Scores of {len(by_fold)} folds", COLUMN, 190 + 104 * len(names), 2)
     fig.update_xaxes(title_text="score", range=[-0.02, 1.02])
     rows = list(range(len(names)))
