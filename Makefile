@@ -17,6 +17,7 @@ EPOCHS :=
 VARIANT :=
 MODEL :=
 RECIPE :=
+FOLDS :=
 GRID :=
 TENSORBOARD :=
 WANDB :=
@@ -24,7 +25,8 @@ STEPS :=
 ARGS :=
 UPGRADE :=
 
-SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE GRID TENSORBOARD WANDB
+SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE FOLDS GRID TENSORBOARD \
+  WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
@@ -44,6 +46,7 @@ help: ## list the targets and the settings of a run
 	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr"
 	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
 	@echo "  RECIPE='lr=0.001 accumulate=4 compile=true'               how it is trained"
+	@echo "  FOLDS=5            cross-validation too, by recordings; FOLDS=groups leaves out one at a time"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv

@@ -184,3 +184,132 @@ def test_interactions_are_split_by_recording_with_every_class_in_every_part():
     split = draw_split(pd.DataFrame(rows), seed=0)
     assert groups_per_part(split) == {"train": 14, "val": 2, "test": 4}
     assert (pd.crosstab(split["label"], split["split"]) > 0).all(axis=None)
+
+
+def copies(*pairs: tuple[str, str]) -> pd.DataFrame:
+    """A table of duplicates."""
+    rows = [(*sorted(pair), "near", 0.02, False) for pair in pairs]
+    return pd.DataFrame(rows, columns=["path", "other", "kind", "distance", "mirrored"])
+
+
+def test_recordings_that_share_copies_are_kept_on_one_side_and_that_is_said(caplog):
+    manifest = make_manifest()
+    duplicates = copies(
+        ("a/cam03_0.mp4", "b/cam11_1.mp4"), ("c/cam11_0.mp4", "d/cam17_0.mp4"), ("a/x", "a/y")
+    )
+    for seed in range(5):
+        split = draw_split(manifest, seed, duplicates=duplicates)
+        assert split.loc[split["group"].isin(["cam03", "cam11", "cam17"]), "split"].nunique() == 1
+        assert (split.groupby("group")["split"].nunique() == 1).all()
+    assert "2 groups stay on one side of the split with another one" in caplog.text
+    assert "2 pairs; a/cam03_0.mp4 and b/cam11_1.mp4, near" in caplog.text
+    assert "cam11 with cam03, cam17 with cam03" in caplog.text
+    assert list(split["group"]) == list(manifest["group"]), "the recordings keep their names"
+
+
+def test_copies_within_a_recording_change_nothing(caplog):
+    manifest = make_manifest()
+    duplicates = copies(("a/cam03_0.mp4", "b/cam03_1.mp4"))
+    pd.testing.assert_frame_equal(
+        draw_split(manifest, 4, duplicates=duplicates), draw_split(manifest, 4)
+    )
+    assert not caplog.records
+
+
+def test_too_few_recordings_without_common_copies_are_refused():
+    duplicates = copies(("a/cam00_0.mp4", "a/cam01_0.mp4"))
+    with pytest.raises(SplitError, match=r"2 groups .*that hold no copies of each other's clips"):
+        draw_split(make_manifest(groups=3), 0, duplicates=duplicates)
+
+
+def test_a_new_clip_that_copies_a_test_clip_joins_the_test(tmp_path):
+    manifest, file = make_manifest(), tmp_path / "split.csv"
+    first = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    for part in ("train", "val", "test"):
+        original = first.index[first == part][0]
+        fresh = [f"a/{part}_copy.mp4", f"b/{part}_neighbour.mp4"]
+        rows = pd.DataFrame({"path": fresh, "label": ["a", "b"], "group": f"new_{part}"})
+        manifest = pd.concat([manifest, rows], ignore_index=True)
+        duplicates = copies((fresh[0], original))
+        split = load_or_draw_split(manifest, file, seed=0, duplicates=duplicates)
+        assert (split.set_index("path")["split"][fresh] == part).all(), "with its recording"
+        assert (split.set_index("path")["split"][first.index] == first).all()
+
+
+def test_a_split_that_divides_copies_is_refused_with_the_pair_and_the_remedy(tmp_path):
+    manifest, file = make_manifest(), tmp_path / "split.csv"
+    first = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    one, other = (first.index[first == part][0] for part in ("test", "train"))
+    pair = sorted([one, other])
+    words = (
+        rf"{pair[0]} \({first[pair[0]]}\) and {pair[1]} \({first[pair[1]]}; near\).*"
+        "Take one of each pair out of the data folder; or remove the file"
+    )
+    with pytest.raises(SplitError, match=words):
+        load_or_draw_split(manifest, file, seed=0, duplicates=copies((one, other)))
+    pd.testing.assert_series_equal(load_split(file).set_index("path")["split"], first)
+
+
+@pytest.fixture
+def two_parts(tmp_path):
+    """A manifest, its split and file, and a clip of the test and one of training."""
+    manifest, file = make_manifest(), tmp_path / "split.csv"
+    first = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    return manifest, file, first, *(first.index[first == part][0] for part in ("test", "train"))
+
+
+def with_clips(manifest: pd.DataFrame, **group_of: str) -> pd.DataFrame:
+    """The manifest with more clips of class a, named as said, of these groups."""
+    rows = [(f"a/{name}.mp4", "a", group) for name, group in group_of.items()]
+    return pd.concat(
+        [manifest, pd.DataFrame(rows, columns=["path", "label", "group"])], ignore_index=True
+    )
+
+
+def test_a_new_clip_that_copies_clips_of_two_parts_is_left_out_and_that_is_said(two_parts, caplog):
+    manifest, file, first, one, other = two_parts
+    more = with_clips(manifest, new="new", beside="new")
+    duplicates = copies(("a/new.mp4", one), ("a/new.mp4", other))
+    split = load_or_draw_split(more, file, seed=0, duplicates=duplicates).set_index("path")["split"]
+    assert "a/new.mp4" not in split and split["a/beside.mp4"] in ("train", "val", "test")
+    assert (split[first.index] == first).all()
+    assert "1 clips are left out" in caplog.text and "a/new.mp4" in caplog.text
+    assert "a/new.mp4" not in set(load_split(file)["path"])
+    everything = load_split(file, unused=True).set_index("path")["split"]
+    assert everything["a/new.mp4"] == "unused"
+    written = file.stat().st_mtime_ns
+    again = load_or_draw_split(more, file, seed=0, duplicates=duplicates).set_index("path")["split"]
+    pd.testing.assert_series_equal(again, split)
+    assert file.stat().st_mtime_ns == written, "nothing new, nothing written"
+    fewer = more[more["path"] != one]
+    split = load_or_draw_split(fewer, file, seed=0, duplicates=copies(("a/new.mp4", other)))
+    assert split.set_index("path")["split"]["a/new.mp4"] == "train", "it joins what is left"
+    gone = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    assert (gone[first.index] == first).all()
+
+
+def test_a_new_clip_of_a_training_recording_that_copies_a_test_clip_is_left_out(two_parts):
+    manifest, file, _, one, other = two_parts
+    known = manifest.set_index("path").loc[other, "group"]
+    more = with_clips(manifest, new=known, beside=known)
+    split = load_or_draw_split(more, file, seed=0, duplicates=copies(("a/new.mp4", one)))
+    split = split.set_index("path")["split"]
+    assert "a/new.mp4" not in split and split["a/beside.mp4"] == "train"
+
+
+def test_new_clips_that_tie_two_parts_in_a_chain_are_left_out(two_parts):
+    manifest, file, first, one, other = two_parts
+    more = with_clips(manifest, p="new_p", q="new_q", r="new_q")
+    chain = copies((one, "a/p.mp4"), ("a/p.mp4", "a/q.mp4"), ("a/q.mp4", other))
+    split = load_or_draw_split(more, file, seed=0, duplicates=chain).set_index("path")["split"]
+    assert not {"a/p.mp4", "a/q.mp4"} & set(split.index) and "a/r.mp4" in split
+    assert (split[first.index] == first).all()
+
+
+def test_copies_of_clips_that_are_gone_do_not_count(tmp_path):
+    manifest, file = make_manifest(), tmp_path / "split.csv"
+    first = load_or_draw_split(manifest, file, seed=0).set_index("path")["split"]
+    one, other = (first.index[first == part][0] for part in ("test", "train"))
+    fewer = manifest[manifest["path"] != one]
+    split = load_or_draw_split(fewer, file, seed=0, duplicates=copies((one, other)))
+    assert (split.set_index("path")["split"] == first.drop(one)).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.figures import attention, evaluation, training
+from helpers.figures import attention, evaluation, folds, training
 from helpers.figures.style import COLUMN, PAGE, class_colours
 
 CLASSES = ["Bucket-Worker", "Cabin-Worker", "Other"]
@@ -89,6 +89,22 @@ def test_summary_sets_the_model_beside_the_baselines():
     assert list(chance.x) == [0.25] and list(model.x) == [0.8]
     assert model.error_x.array[0] == pytest.approx(0.05)
     assert model.error_x.arrayminus[0] == pytest.approx(0.1)
+
+
+def test_folds_stand_beside_their_mean_and_all_clips():
+    by_fold = pd.DataFrame({"fold": [0, 1], "top1": [0.5, 0.7], "macro_f1": [0.4, 0.6]})
+    one = {"mean": 0.6, "low": 0.2, "high": 1.0, "pooled": 0.65, "pooled_low": 0.5}
+    two = {"mean": 0.5, "low": 0.1, "high": 0.9, "pooled": 0.55, "pooled_low": 0.4}
+    summary = {"top1": one | {"pooled_high": 0.7}, "macro_f1": two | {"pooled_high": 0.6}}
+    fig = folds.fold_scores(by_fold, summary, chance=0.25)
+    traces = {trace.name: trace for trace in fig.data if trace.showlegend is not False}
+    assert list(traces) == ["a fold", "mean of folds", "all clips", "chance"]
+    assert list(traces["a fold"].x) == [0.5, 0.7]
+    assert list(traces["mean of folds"].x) == [0.6, 0.5]
+    np.testing.assert_allclose(traces["mean of folds"].error_x.arrayminus, [0.4, 0.4])
+    np.testing.assert_allclose(traces["all clips"].error_x.array, [0.05, 0.05])
+    assert [note.text for note in fig.layout.annotations] == ["0.600", "0.500", "0.650", "0.550"]
+    assert fig.layout.shapes[0].x0 == 0.25 and fig.layout.width == COLUMN
 
 
 def test_the_sheet_of_errors_tells_true_and_predicted_class_and_probability():

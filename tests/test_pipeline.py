@@ -47,6 +47,10 @@ class TestSettings:
         assert (values["NAME"], values["SEED"]) == ("7", 7)
         assert (values["TENSORBOARD"], values["WANDB"]) == (True, False)
 
+    def test_folds_are_a_number_or_as_many_as_recordings(self, tmp_path):
+        found = [resolve({"FOLDS": text}, tmp_path)["FOLDS"] for text in ("5", "groups", "0")]
+        assert found == [5, "groups", 0]
+
     def test_changes_arrive_as_numbers_words_and_nothing(self, tmp_path):
         text = "lr=1e-3 accumulate=4 pretrained=vit.pth compile=true keep_short_side=null"
         assert resolve({"RECIPE": text}, tmp_path)["RECIPE"] == {
@@ -65,6 +69,8 @@ class TestSettings:
             ("PROFILE", "huge", "smoke, demo, paper"),
             ("VARIANT", "huge", "timesformer_hr"),
             ("GRID", "half", "reduced, full"),
+            ("FOLDS", "1", 'from 2, "groups" to leave one recording out'),
+            ("FOLDS", "many", "FOLDS=many"),
             ("DATA", "/no/such/folder", "class folders"),
             ("NAME", "../other", "letters"),
             ("MODEL", "attention_type", "key=value"),

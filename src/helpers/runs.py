@@ -3,8 +3,10 @@
 run.json        what was asked: profile, data folder, group pattern, seed; commit, versions, machine
 manifest.csv    one row per clip            quarantine.csv  files that are no usable clip, and why
 split.csv       train, val or test per clip ignored.csv     files that were not tried, and why
+duplicates.csv  clips that are copies       groups-suggested.csv  scenes, where nothing tells groups
 training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
+folds/          a run per fold              (of a cross-validation)
 notebooks/      executed copies             figures/ tables/  what they exported
 """
 

@@ -82,6 +82,11 @@ class FrameStore:
         clip = f"{full}|{self.short_side}|{self.max_frames}"
         return self.folder / f"{_digest(clip)}-{state.st_size:x}-{state.st_mtime_ns:x}.npy"
 
+    def holds_all(self, path: Path | str, frames: int, short_side: int) -> bool:
+        """Whether every frame of a clip of so many is kept, at this short side."""
+        fits = short_side == self.short_side and frames <= self.max_frames
+        return fits and self.file_of(path).exists()
+
     def estimate(self, manifest: "pd.DataFrame") -> int:
         """Bytes that the frames of these clips take on disk."""
         columns = (manifest[name].tolist() for name in ("width", "height", "frames"))

@@ -5,6 +5,8 @@ clips and are none; ignored are hidden files, files that accompany clips, and fi
 """
 
 import logging
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -46,12 +48,18 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+Suggest = Callable[[pd.DataFrame], Mapping[str, str]]
+"""From a manifest without groups to the group of each path."""
+
 MIN_FRAMES = 8
 """A clip of which fewer frames decode is not used."""
 
 
 def build_manifest(
-    folder: Path | str, group_pattern: str | None = None, workers: int | None = None
+    folder: Path | str,
+    group_pattern: str | None = None,
+    workers: int | None = None,
+    suggest: Suggest | None = None,
 ) -> Tables:
     """Decode every file below the class folders, and say which are usable clips.
 
@@ -59,6 +67,7 @@ def build_manifest(
         folder: holds one folder per class.
         group_pattern: see `helpers.clips.groups.find_groups`.
         workers: processes; None for one per core.
+        suggest: called with the usable clips where nothing else tells their groups.
 
     Returns:
         manifest: path, label, group, frames, fps, duration (s), width, height (pixels), codec,
@@ -72,7 +81,7 @@ def build_manifest(
         GroupError: some clips' recordings cannot be told.
     """
     folder = Path(folder)
-    return _build(folder, find_files(folder), group_pattern, workers, known={})
+    return _build(folder, find_files(folder), group_pattern, workers, {}, suggest)
 
 
 def load_or_build_manifest(
@@ -82,6 +91,7 @@ def load_or_build_manifest(
     group_pattern: str | None = None,
     workers: int | None = None,
     ignored_file: Path | None = None,
+    suggest: Suggest | None = None,
 ) -> Tables:
     """Load the tables, or build and write them; of a changed folder only what changed is decoded.
 
@@ -98,7 +108,7 @@ def load_or_build_manifest(
     if manifest_file.exists() and quarantine_file.exists():
         before = (load_manifest(manifest_file), load_quarantine(quarantine_file))
         known = _unchanged(files, before[0], manifest_file)
-    tables = _build(folder, files, group_pattern, workers, known)
+    tables = _build(folder, files, group_pattern, workers, known, suggest)
     if before is not None:
         _log_changes(before, tables, known)
     if before is None or not tables.manifest.equals(before[0]):
@@ -132,6 +142,7 @@ def _build(
     group_pattern: str | None,
     workers: int | None,
     known: dict[str, dict],
+    suggest: Suggest | None,
 ) -> Tables:
     """Build the tables; rows of `known` clips are taken as they are, groups always afresh."""
     _check_layout(folder, files)
@@ -153,7 +164,9 @@ def _build(
             used.append(_row(clip, outcome))
             _warn_if_partly_readable(clip, outcome)
     _check_classes(folder, files.clips, used, rejected)
-    groups = find_groups(folder, [row["path"] for row in used], group_pattern)
+    if suggest is not None:
+        suggest = partial(suggest, pd.DataFrame(used))
+    groups = find_groups(folder, [row["path"] for row in used], group_pattern, suggest)
     rows = [row | {"group": groups[row["path"]]} for row in used]
     tables = Tables(
         pd.DataFrame(rows, columns=[*MANIFEST_COLUMNS, *NOTE_COLUMNS]),

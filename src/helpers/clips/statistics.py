@@ -104,9 +104,7 @@ def _state_of(row: dict) -> tuple[int, ...]:
 
 def _usable(store: FrameStore | None, clip: Path, row) -> FrameStore | None:
     """The store where it holds all frames of the clip in the size that is measured."""
-    if store is None or store.short_side != SHORT_SIDE or row.frames > store.max_frames:
-        return None
-    return store if store.file_of(clip).exists() else None
+    return store if store and store.holds_all(clip, row.frames, SHORT_SIDE) else None
 
 
 def _rounded(value: float) -> float:

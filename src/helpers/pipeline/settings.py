@@ -36,6 +36,14 @@ def _changes(text: str) -> dict[str, str | int | float | bool | None]:
     return changes
 
 
+def _folds(text: str) -> int | str:
+    if text == "groups":
+        return text
+    if text.isdecimal() and int(text) != 1:
+        return int(text)
+    raise ValueError('say how many, from 2, "groups" to leave one recording out at a time, or 0')
+
+
 KINDS: dict[str, Callable[[str], Value]] = {
     "NAME": str,
     "PROFILE": str,
@@ -46,6 +54,7 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "VARIANT": str,
     "MODEL": _changes,
     "RECIPE": _changes,
+    "FOLDS": _folds,
     "GRID": str,
     "TENSORBOARD": _flag,
     "WANDB": _flag,

@@ -20,18 +20,18 @@ STEPS = (
         reads=(),
         writes=(
             *("run.json", "manifest.csv", "quarantine.csv", "ignored.csv"),
-            *("statistics.csv", "split.csv"),
+            *("statistics.csv", "duplicates.csv", "split.csv"),
         ),
     ),
     Step(
         "02_train_timesformer",
-        settings=("NAME", "EPOCHS", "VARIANT", "MODEL", "RECIPE", "TENSORBOARD", "WANDB"),
+        settings=("NAME", "EPOCHS", "VARIANT", "MODEL", "RECIPE", "FOLDS", "TENSORBOARD", "WANDB"),
         reads=("manifest.csv", "split.csv"),
         writes=("training/training.json",),
     ),
     Step(
         "03_evaluate",
-        settings=("NAME",),
+        settings=("NAME", "FOLDS"),
         reads=("manifest.csv", "split.csv", "training/training.json"),
         writes=("predictions.csv", "metrics.json"),
     ),
