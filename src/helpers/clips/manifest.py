@@ -1,23 +1,22 @@
 """Build the manifest: one row per usable clip of a data folder; the rest is listed with its reason.
 
-Files found = clips used + quarantined + ignored. Quarantined are those that may have been meant as
-clips and are none; ignored are hidden files, files that accompany clips, and files in no class.
+Files found = clips used + quarantined + ignored. Where lists name the clips, each of their lines
+counts in place of the file that it names; a folder of pictures counts as one file. Quarantined are
+those that may have been meant as clips and are none; ignored are hidden files, files that accompany
+clips, and files in no class.
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from helpers.clips.folder import (
-    BESIDE,
-    ClipFile,
-    FolderFiles,
-    class_folders,
-    find_files,
-)
+from helpers.clips.annotations import UNKNOWN, list_clips
+from helpers.clips.folder import BESIDE, GROUPS_FILE, ClipFile, FolderFiles, class_folders
 from helpers.clips.groups import find_groups
 from helpers.clips.parallel import map_in_processes
+from helpers.clips.segments import source_of
 from helpers.clips.tables import (
     IGNORED_COLUMNS,
     MANIFEST_COLUMNS,
@@ -30,7 +29,7 @@ from helpers.clips.tables import (
     load_manifest,
     load_quarantine,
 )
-from helpers.clips.video import VideoError, VideoInfo, try_probe
+from helpers.clips.video import PICTURES_A_SECOND, VideoError, VideoInfo, try_probe
 from helpers.files import write_table
 
 __all__ = [
@@ -51,14 +50,20 @@ MIN_FRAMES = 8
 
 
 def build_manifest(
-    folder: Path | str, group_pattern: str | None = None, workers: int | None = None
+    folder: Path | str,
+    group_pattern: str | None = None,
+    workers: int | None = None,
+    annotations: Path | str = "",
+    picture_rate: float = PICTURES_A_SECOND,
 ) -> Tables:
-    """Decode every file below the class folders, and say which are usable clips.
+    """Decode every clip of a folder, and say which are usable.
 
     Args:
-        folder: holds one folder per class.
+        folder: holds one folder per class, or lists of clips.
         group_pattern: see `helpers.clips.groups.find_groups`.
         workers: processes; None for one per core.
+        annotations: see `helpers.clips.annotations.list_clips`.
+        picture_rate: frames per second of clips that are folders of pictures.
 
     Returns:
         manifest: path, label, group, frames, fps, duration (s), width, height (pixels), codec,
@@ -70,9 +75,11 @@ def build_manifest(
     Raises:
         ManifestError: no class folders, no video, or fewer than two classes with usable clips.
         GroupError: some clips' recordings cannot be told.
+        AnnotationError: lists of clips cannot be used.
     """
     folder = Path(folder)
-    return _build(folder, find_files(folder), group_pattern, workers, known={})
+    files = list_clips(folder, annotations)
+    return _build(folder, files, group_pattern, workers, {}, picture_rate)
 
 
 def load_or_build_manifest(
@@ -82,6 +89,8 @@ def load_or_build_manifest(
     group_pattern: str | None = None,
     workers: int | None = None,
     ignored_file: Path | None = None,
+    annotations: Path | str = "",
+    picture_rate: float = PICTURES_A_SECOND,
 ) -> Tables:
     """Load the tables, or build and write them; of a changed folder only what changed is decoded.
 
@@ -91,14 +100,14 @@ def load_or_build_manifest(
     their content changes; `ignored_file` where it is named.
 
     Raises:
-        ManifestError, GroupError: as `build_manifest`.
+        ManifestError, GroupError, AnnotationError: as `build_manifest`.
     """
     folder, before, known = Path(folder), None, {}
-    files = find_files(folder)
+    files = list_clips(folder, annotations)
     if manifest_file.exists() and quarantine_file.exists():
         before = (load_manifest(manifest_file), load_quarantine(quarantine_file))
-        known = _unchanged(files, before[0], manifest_file)
-    tables = _build(folder, files, group_pattern, workers, known)
+        known = _unchanged(folder, files, before[0], manifest_file)
+    tables = _build(folder, files, group_pattern, workers, known, picture_rate)
     if before is not None:
         _log_changes(before, tables, known)
     if before is None or not tables.manifest.equals(before[0]):
@@ -112,8 +121,13 @@ def load_or_build_manifest(
     return tables
 
 
-def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[str, dict]:
-    """Rows of the manifest that hold for clips as they are now, by path."""
+def _unchanged(
+    folder: Path, files: FolderFiles, manifest: pd.DataFrame, file: Path
+) -> dict[str, dict]:
+    """Rows of the manifest that hold for clips as they are now, by path.
+
+    The bytes of a stretch are a share of its file's, and tell nothing.
+    """
     if not set(NOTE_COLUMNS) <= set(manifest):
         log.info("%s is of a version without notes; every file is decoded again", file)
         return {}
@@ -122,7 +136,9 @@ def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[s
     return {
         clip.path: rows[clip.path]
         for clip in files.clips
-        if clip.path in rows and clip.bytes == rows[clip.path]["bytes"] and clip.mtime_ns <= written
+        if clip.path in rows
+        and clip.mtime_ns <= written
+        and (clip.bytes == rows[clip.path]["bytes"] or source_of(folder / clip.path).unit)
     }
 
 
@@ -132,19 +148,21 @@ def _build(
     group_pattern: str | None,
     workers: int | None,
     known: dict[str, dict],
+    picture_rate: float,
 ) -> Tables:
-    """Build the tables; rows of `known` clips are taken as they are, groups always afresh."""
+    """Build the tables; rows of `known` clips are taken as they are, classes and groups afresh."""
     _check_layout(folder, files)
     new = [clip for clip in files.clips if clip.path not in known and not clip.problem]
     paths = [folder / clip.path for clip in new]
-    probed = dict(zip(new, map_in_processes(try_probe, paths, "Decoding", workers), strict=True))
+    probing = partial(try_probe, picture_rate=picture_rate)
+    probed = dict(zip(new, map_in_processes(probing, paths, "Decoding", workers), strict=True))
     used, rejected = [], []
     for clip in files.clips:
         outcome = probed.get(clip)
         if clip.problem:
             rejected.append((clip.path, clip.problem, 0))
         elif clip.path in known:
-            used.append({"path": clip.path, **known[clip.path]})
+            used.append({"path": clip.path, **known[clip.path], "label": clip.label})
         elif isinstance(outcome, VideoError):
             rejected.append((clip.path, outcome.reason, outcome.frames))
         elif outcome.frames < MIN_FRAMES:
@@ -152,8 +170,8 @@ def _build(
         else:
             used.append(_row(clip, outcome))
             _warn_if_partly_readable(clip, outcome)
-    _check_classes(folder, files.clips, used, rejected)
-    groups = find_groups(folder, [row["path"] for row in used], group_pattern)
+    _check_classes(folder, files, used, rejected)
+    groups = _groups(folder, files, [row["path"] for row in used], group_pattern)
     rows = [row | {"group": groups[row["path"]]} for row in used]
     tables = Tables(
         pd.DataFrame(rows, columns=[*MANIFEST_COLUMNS, *NOTE_COLUMNS]),
@@ -162,6 +180,26 @@ def _build(
     )
     log.info("%s: %s", folder, tables.count)
     return tables
+
+
+def _groups(
+    folder: Path, files: FolderFiles, paths: list[str], group_pattern: str | None
+) -> dict[str, str]:
+    """Recording of each clip: of a stretch, that of its file; else what lists say of it."""
+    places = {path: path.removesuffix(source_of(folder / path).fragment) for path in paths}
+    if not files.lists or group_pattern or Path(folder, GROUPS_FILE).exists():
+        groups = find_groups(folder, list(dict.fromkeys(places.values())), group_pattern)
+        return {path: groups[place] for path, place in places.items()}
+    recordings = {clip.path: clip.recording for clip in files.clips if not clip.problem}
+    if len({recordings[path] for path in paths}) == len(paths):
+        log.warning(
+            "Each of %d clips counts as a recording of its own: the lists name none, and there is "
+            "neither %s nor a group pattern. If several clips come from one recording, the test's "
+            "figures are too good.",
+            len(paths),
+            GROUPS_FILE,
+        )
+    return {path: recordings[path] for path in paths}
 
 
 def _table(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
@@ -199,6 +237,8 @@ def _warn_if_partly_readable(clip: ClipFile, info: VideoInfo) -> None:
 
 def _check_layout(folder: Path, files: FolderFiles) -> None:
     """Raise, or warn, where the folder does not hold class folders with files."""
+    if files.lists:
+        return
     classes = [entry.name for entry in class_folders(folder)]
     loose = [file.path for file in files.ignored if file.reason == BESIDE]
     if not classes:
@@ -222,10 +262,14 @@ def _check_layout(folder: Path, files: FolderFiles) -> None:
         )
 
 
-def _check_classes(folder: Path, clips: list[ClipFile], used: list, rejected: list) -> None:
+def _check_classes(folder: Path, files: FolderFiles, used: list, rejected: list) -> None:
     """Raise where fewer than two classes are left, warn where a class has no usable clip."""
-    left = {row["label"] for row in used}
-    lost = sorted({entry.name for entry in class_folders(folder)} - left)
+    left, clips = {row["label"] for row in used}, files.clips
+    if files.lists:
+        named = {clip.label for clip in clips if clip.label != UNKNOWN}
+    else:
+        named = {entry.name for entry in class_folders(folder)}
+    lost = sorted(named - left)
     if len(left) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason, _ in rejected[:3])
         raise ManifestError(
