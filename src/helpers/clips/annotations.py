@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from helpers.clips import kinetics, lists
-from helpers.clips.entries import OUTSIDE, UNKNOWN, clips_of
+from helpers.clips.entries import OUTSIDE, UNKNOWN, UNNAMED, clips_of
 from helpers.clips.folder import (
     BESIDE,
     GROUPS_FILE,
@@ -163,12 +163,14 @@ def _texts(folder: Path) -> list[Path]:
 
 
 def _are_class_folders(clips: list[ClipFile]) -> bool:
-    """Whether each folder at the top stands for one class, and each class for one such folder."""
+    """Whether the folders at the top tell the classes: by name, or by number where none has one."""
     good = [clip for clip in clips if not clip.problem]
     if not good or any("/" not in clip.path or clip.note == OUTSIDE for clip in good):
         return False
     pairs = {(clip.path.split("/", 1)[0], clip.label) for clip in good}
-    return len(pairs) == len({top for top, _ in pairs}) == len({label for _, label in pairs})
+    if any(top != label and not UNNAMED.fullmatch(label) for top, label in pairs):
+        return False
+    return 1 < len(pairs) == len({top for top, _ in pairs}) == len({label for _, label in pairs})
 
 
 def _ignored(

@@ -11,7 +11,7 @@ import av
 from av.error import FFmpegError
 
 from helpers.clips.opening import Damage, VideoError, decoded, opened
-from helpers.clips.segments import Source, pictures_in, source_of
+from helpers.clips.segments import PICTURES, Source, pictures_in, source_of
 
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """FFmpeg's names of formats whose packets tell time and key frames. Others are read in order."""
@@ -64,9 +64,10 @@ def pictures_of(source: Source) -> list[Path]:
         reason = f"folder cannot be read ({error.strerror}); allow it"
         raise VideoError(source.place, reason) from error
     if not pictures:
-        raise VideoError(
-            source.place, "is a folder, not a video, and holds no one series of numbered pictures"
-        )
+        names = [entry.name for entry in source.place.iterdir()]
+        other = any(name.lower().endswith(PICTURES) for name in names)
+        reason = ", and its pictures are no one series with numbers" if other else ""
+        raise VideoError(source.place, f"is a folder, not a video{reason}")
     if source.unit == "t":
         reason = f"pictures have no times ({source.fragment}); name frames, such as #f=0,30"
         raise VideoError(source.place, reason)

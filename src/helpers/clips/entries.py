@@ -4,6 +4,7 @@ A path that leads out of the data folder is used, and noted, as a link is that d
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
 """Class of lines that name none; they are never used."""
+
+UNNAMED = re.compile(r"class \d+")
+"""Classes that no file names."""
 
 OUTSIDE = "lies outside the data folder"
 """Note of clips that a list names elsewhere."""

@@ -189,7 +189,7 @@ def describe(info: VideoInfo) -> str:
         _frames_in_words(info),
         f"ends {info.ends_before:.3g} s before the stretch does" if info.ends_before else "",
         f"pictures, taken as {info.fps:g} a second" if info.is_pictures else "",
-        f"{info.missing} numbers are missing" if info.missing else "",
+        f"numbers are missing ({info.missing})" if info.missing else "",
         f"video stream {info.stream} of {info.streams}" if info.streams > 1 else "",
         info.turn,
     ]

@@ -120,7 +120,6 @@ def _of_pictures(
         reason = f"{source.fragment} names more frames than there are pictures; correct the numbers"
         raise VideoError(path, reason, tally.frames)
     return VideoInfo(
-        frames=tally.frames,
         container_frames=len(pictures),
         fps=rate,
         duration=tally.frames / rate,
