@@ -54,7 +54,7 @@ def build_manifest(
     group_pattern: str | None = None,
     workers: int | None = None,
     annotations: Path | str = "",
-    picture_rate: float = PICTURES_A_SECOND,
+    picture_rate: float | None = None,
 ) -> Tables:
     """Decode every clip of a folder, and say which are usable.
 
@@ -63,7 +63,7 @@ def build_manifest(
         group_pattern: see `helpers.clips.groups.find_groups`.
         workers: processes; None for one per core.
         annotations: see `helpers.clips.annotations.list_clips`.
-        picture_rate: frames per second of clips that are folders of pictures.
+        picture_rate: frames per second of clips that are folders of pictures; None for 25.
 
     Returns:
         manifest: path, label, group, frames, fps, duration (s), width, height (pixels), codec,
@@ -90,7 +90,7 @@ def load_or_build_manifest(
     workers: int | None = None,
     ignored_file: Path | None = None,
     annotations: Path | str = "",
-    picture_rate: float = PICTURES_A_SECOND,
+    picture_rate: float | None = None,
 ) -> Tables:
     """Load the tables, or build and write them; of a changed folder only what changed is decoded.
 
@@ -148,13 +148,13 @@ def _build(
     group_pattern: str | None,
     workers: int | None,
     known: dict[str, dict],
-    picture_rate: float,
+    picture_rate: float | None,
 ) -> Tables:
     """Build the tables; rows of `known` clips are taken as they are, classes and groups afresh."""
     _check_layout(folder, files)
     new = [clip for clip in files.clips if clip.path not in known and not clip.problem]
     paths = [folder / clip.path for clip in new]
-    probing = partial(try_probe, picture_rate=picture_rate)
+    probing = partial(try_probe, picture_rate=picture_rate or PICTURES_A_SECOND)
     probed = dict(zip(new, map_in_processes(probing, paths, "Decoding", workers), strict=True))
     used, rejected = [], []
     for clip in files.clips:

@@ -62,11 +62,11 @@ def load_or_take_split(
             "from which missing parts are drawn"
         )
     _say(split, published)
-    gone = [(clip, part) for clip, part in kept.items() if clip not in set(split["path"])]
-    file = pd.concat([split, _rows_of(path, gone)], ignore_index=True)
-    file = file.sort_values("path", ignore_index=True)
-    if not (path.exists() and file.equals(load_split(path).sort_values("path", ignore_index=True))):
-        write_table(path, file)
+    table = load_split(path) if kept else split
+    gone = table[~table["path"].isin(split["path"])]
+    file = pd.concat([split, gone], ignore_index=True) if len(gone) else split
+    if not (kept and _rows(file) == _rows(table)):
+        write_table(path, file.sort_values("path", ignore_index=True))
     return split
 
 
@@ -82,11 +82,8 @@ def _kept(path: Path) -> dict[str, str]:
     return dict(zip(table["path"], table["split"], strict=True))
 
 
-def _rows_of(path: Path, gone: list[tuple[str, str]]) -> pd.DataFrame:
-    if not gone:
-        return pd.DataFrame(columns=SPLIT_COLUMNS)
-    table = load_split(path)
-    return table[table["path"].isin([clip for clip, _ in gone])]
+def _rows(table: pd.DataFrame) -> set[tuple[str, ...]]:
+    return set(table[SPLIT_COLUMNS].itertuples(index=False, name=None))
 
 
 def _completed(split: pd.DataFrame, kept: Mapping[str, str], seed: int) -> pd.DataFrame:
@@ -126,9 +123,7 @@ def _say(split: pd.DataFrame, published: Mapping[str, str]) -> None:
     counts = ", ".join(f"{part} {(split['split'] == part).sum()}" for part in PARTS)
     words = f"The split is the published one ({counts})"
     if len(drawn):
-        words += (
-            f"; {len(drawn)} of its clips are drawn, since no list tells their part, or has one"
-        )
+        words += f"; {len(drawn)} clips are drawn, since the lists lack their part"
     log.warning(words)
     divided = split.groupby("group")["split"].nunique()
     divided = list(divided.index[divided > 1])
