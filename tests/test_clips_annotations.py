@@ -136,7 +136,7 @@ class TestProblems:
             "list.txt, line 4: label 7 is unknown, label_map.txt has 2 names (0 to 1)",
             "list.txt, line 5: no label behind 'videos/d.mp4'; write its place among",
             "list.txt, line 6: listed already in list.txt, line 1; keep one of the lines",
-            "3 frames decode, 8 are needed",
+            "list.txt, line 7: 3 frames decode, 8 are needed",
             "list.txt, line 9: label -1 names no class; write one, from 0",
             "list.txt, line 10: 'videos/d.mp4 0 1' has several numbers behind a video",
         ):
@@ -301,7 +301,7 @@ class TestKinetics:
         for words in (
             "line 5: no file gone_000001_000003.mp4 or gone.mp4; fetch it",
             "line 6: the end, 2 s, is not behind the start, 3 s",
-            "stretch #t=2,9 reaches beyond the end of the video",
+            "line 7: the stretch #t=2,9 reaches beyond the end of the video",
             "line 8: no label; name the class",
             "line 9: time_start 'x' is no number of seconds",
             "line 11: listed already in kinetics.csv, line 4",

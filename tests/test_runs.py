@@ -92,7 +92,7 @@ class TestOpenRun:
         assert run.settings.fps == open_run("first", fps=0).settings.fps == 12.5
         monkeypatch.chdir(data)
         assert open_run("first", annotations="lists/../lists") == run
-        with pytest.raises(RunError, match="annotations=.*another NAME"):
+        with pytest.raises(RunError, match=r"annotations=.*another NAME"):
             open_run("first", "smoke", data, annotations="lists/tr*.txt")
         with pytest.raises(RunError, match=r"ANNOTATIONS=gone.txt: neither .* exists"):
             open_run("other", "smoke", data, annotations="gone.txt")

@@ -171,4 +171,5 @@ def _clip(root: Path, entry: Entry) -> ClipFile:
         problem = entry.wrong("its name holds characters that no table can hold; rename it").problem
     label = entry.label or UNKNOWN
     recording = entry.recording or name.removesuffix(source_of(place).fragment)
-    return ClipFile(name, size, modified, problem, note, label, entry.part, recording)
+    about = (label, entry.part, recording, entry.where)
+    return ClipFile(name, size, modified, problem, note, *about)

@@ -47,6 +47,7 @@ class ClipFile:
     label: str = ""  # the class; where none is given, the name of the first-level folder
     part: str = ""  # train, val or test, where a list says so
     recording: str = ""  # where a list says so
+    listed: str = ""  # the list and line that name it
 
     def __post_init__(self):
         """Take the class from the path where no list has named one."""

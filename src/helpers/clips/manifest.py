@@ -164,9 +164,9 @@ def _build(
         elif clip.path in known:
             used.append({"path": clip.path, **known[clip.path], "label": clip.label})
         elif isinstance(outcome, VideoError):
-            rejected.append((clip.path, outcome.reason, outcome.frames))
+            rejected.append((clip.path, _where(clip) + outcome.reason, outcome.frames))
         elif outcome.frames < MIN_FRAMES:
-            rejected.append((clip.path, _too_few(outcome), outcome.frames))
+            rejected.append((clip.path, _where(clip) + _too_few(outcome), outcome.frames))
         else:
             used.append(_row(clip, outcome))
             _warn_if_partly_readable(clip, outcome)
@@ -205,6 +205,11 @@ def _groups(
 def _table(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
     """A table of text, also where it has no rows."""
     return pd.DataFrame(rows, columns=columns).astype({"path": str, "reason": str})
+
+
+def _where(clip: ClipFile) -> str:
+    """The line of a list that is to be corrected."""
+    return f"{clip.listed}: " if clip.listed else ""
 
 
 def _too_few(info: VideoInfo) -> str:
