@@ -7,13 +7,13 @@ from clip_makers import make_video, picture
 
 
 def make_pictures(
-    folder: Path, frames: int = 10, first: int = 1, name: str = "img_{:05}.jpg"
+    folder: Path, frames: int = 10, first: int = 1, name: str = "img_{:05}.jpg", width: int = 48
 ) -> Path:
     """Write numbered pictures, the first of which shows index 0."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(frames):
         file = folder / name.format(first + index)
-        cv2.imwrite(str(file), picture(index)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
+        cv2.imwrite(str(file), picture(index, width)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
     return folder
 
 

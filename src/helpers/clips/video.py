@@ -102,10 +102,10 @@ def _of_stretch(path: Path | str, clip: Opened, tally: Tally, info: VideoInfo) -
         )
         raise VideoError(path, reason, info.frames)
     early = beyond if source.end < math.inf and beyond > 2 / info.fps and unit == "s" else 0.0
-    size = info.bytes * info.duration / whole if whole > 0 else info.bytes
+    share_of_bytes = min(info.duration / whole, 1) if info.duration > 0 and whole > 0 else 1
     return replace(
         info,
-        bytes=round(min(size, info.bytes)),
+        bytes=round(info.bytes * share_of_bytes),
         container_frames=0,
         container_duration=math.nan,
         ends_before=float(early),
