@@ -12,6 +12,8 @@ NAME :=
 PROFILE :=
 DATA :=
 GROUP_PATTERN :=
+ANNOTATIONS :=
+FPS :=
 SEED :=
 EPOCHS :=
 VARIANT :=
@@ -25,14 +27,14 @@ STEPS :=
 ARGS :=
 UPGRADE :=
 
-SETTINGS := NAME PROFILE DATA GROUP_PATTERN SEED EPOCHS VARIANT MODEL RECIPE FOLDS GRID TENSORBOARD \
-  WANDB
+SETTINGS := NAME PROFILE DATA GROUP_PATTERN ANNOTATIONS FPS SEED EPOCHS VARIANT MODEL RECIPE FOLDS GRID \
+  TENSORBOARD WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install run study bench test lab lint format strip chromium lock
+.PHONY: help install run study lists bench test lab lint format strip chromium lock
 
 help: ## list the targets and the settings of a run
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -42,6 +44,8 @@ help: ## list the targets and the settings of a run
 	@echo "  PROFILE=demo       size: smoke (seconds), demo (CPU, minutes), paper (GPU)"
 	@echo "  DATA=folder        a folder of class folders; without it the simulated yard"
 	@echo "  GROUP_PATTERN=...  regular expression; its first group names a clip's recording"
+	@echo "  ANNOTATIONS=lists  lists of clips, as mmaction2 or Kinetics has them; file, folder, pattern"
+	@echo "  FPS=25             frame rate of clips that are folders of pictures"
 	@echo "  SEED=0  EPOCHS=4  TENSORBOARD=1  WANDB=1"
 	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr"
 	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
@@ -57,6 +61,9 @@ run: $(INSTALLED) ## execute the notebooks whose inputs changed
 
 study: $(INSTALLED) ## train the whole grid of notebook 05, an hour or two; goes on where it was cut
 	@$(MAKE) --no-print-directory run GRID=full STEPS=05_compare_attention_schemes
+
+lists: $(INSTALLED) ## write a run's clips as lists for mmaction2 (ARGS="--kind rawframes")
+	@$(BIN)/python -m helpers.clips.export --name "$$ASKED_NAME" $(ARGS)
 
 bench: $(INSTALLED) ## time the backbone beside other implementations (ARGS="--out results.json")
 	@$(BIN)/python -m benchmarks.compare_backbones $(ARGS)

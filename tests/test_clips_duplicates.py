@@ -258,3 +258,13 @@ def test_the_list_of_duplicates_is_written_when_it_changes_and_read_as_it_was(th
     table.drop(columns="kind").to_csv(file, index=False)
     with pytest.raises(ValueError, match="no column kind; remove it"):
         load_duplicates(file)
+
+
+def test_stretches_of_one_video_are_no_exact_copies(three):
+    folder, _, manifest = three
+    path, frames = manifest.loc[0, ["path", "frames"]]
+    half = int(frames) // 2
+    stretches = [f"{path}#f=0,{half}", f"{path}#f={half},{frames}", f"{path}#f=0,{half}"]
+    parts = pd.DataFrame({"path": stretches, "frames": half})
+    digests = look(folder, parts).digest
+    assert digests[0] == digests[2] != digests[1]

@@ -46,9 +46,9 @@ def probed(monkeypatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names = []
 
-    def counted(path):
+    def counted(path, **settings):
         names.append(path.name)
-        return original(path)
+        return original(path, **settings)
 
     original = manifest_module.try_probe
     monkeypatch.setattr(manifest_module, "try_probe", counted)

@@ -22,7 +22,7 @@ from clip_makers import (
     still,
 )
 
-from helpers.clips import facts, video
+from helpers.clips import facts, opening, video
 from helpers.clips.manifest import build_manifest
 from helpers.clips.reading import read_frames
 from helpers.clips.video import VideoError, VideoInfo, probe, try_probe
@@ -424,7 +424,7 @@ class TestNoVideos:
 
     def test_a_file_that_may_not_be_read_says_so(self, tmp_path, monkeypatch):
         path = make_video(tmp_path / "clip.mp4")
-        monkeypatch.setattr(video.os, "access", lambda *_: False)  # root may read all
+        monkeypatch.setattr(opening.os, "access", lambda *_: False)  # root may read all
         assert agreed(path).reason == "may not be read; change its permissions"
 
     def test_an_unforeseen_error_concerns_its_file_only(self, tmp_path, monkeypatch):

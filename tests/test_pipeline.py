@@ -74,11 +74,23 @@ class TestSettings:
             ("DATA", "/no/such/folder", "class folders"),
             ("NAME", "../other", "letters"),
             ("MODEL", "attention_type", "key=value"),
+            ("FPS", "0", "above 0"),
+            ("ANNOTATIONS", "lists", "say with DATA where the clips lie"),
         ],
     )
     def test_an_unusable_value_is_named_with_the_remedy(self, tmp_path, key, text, part):
         with pytest.raises(SettingsError, match=part):
             resolve({key: text}, tmp_path)
+
+    def test_lists_of_clips_are_found_beside_the_command_or_in_the_data(self, tmp_path):
+        (tmp_path / "train.txt").touch()
+        asked = {"DATA": str(tmp_path), "ANNOTATIONS": "train.txt", "FPS": "12.5"}
+        values = resolve(asked, tmp_path)
+        assert (values["ANNOTATIONS"], values["FPS"]) == (str(tmp_path / "train.txt"), 12.5)
+        pattern = resolve(asked | {"ANNOTATIONS": "tr*.txt"}, tmp_path)["ANNOTATIONS"]
+        assert pattern == str(tmp_path / "tr*.txt")
+        with pytest.raises(SettingsError, match="ANNOTATIONS=gone: neither"):
+            resolve(asked | {"ANNOTATIONS": "gone"}, tmp_path)
 
     def test_an_existing_run_keeps_what_it_was_made_with(self, tmp_path):
         made = {"profile": "smoke", "data": str(tmp_path), "group_pattern": None, "seed": 3}

@@ -34,6 +34,8 @@ class TestOpenRun:
             "data": str(data),
             "group_pattern": r"(cam\d)",
             "seed": 3,
+            "annotations": "",
+            "fps": None,
         }
         assert told["made"]["packages"]["mmaction2"] == "1.2.0"
         assert run.data == data and run.profile is PROFILES["smoke"] and not run.uses_yard
@@ -81,6 +83,19 @@ class TestOpenRun:
     def test_names_that_leave_the_folder_of_runs_are_refused(self, name):
         with pytest.raises(RunError, match="cannot name a run: use letters"):
             open_run(name, "smoke")
+
+    def test_lists_of_clips_are_remembered_by_their_place(self, data, monkeypatch):
+        (data / "lists").mkdir()
+        (data / "lists" / "train.txt").touch()
+        run = open_run("first", "smoke", data, annotations="lists", fps=12.5)
+        assert run.settings.annotations == str(data / "lists")
+        assert run.settings.fps == open_run("first", fps=0).settings.fps == 12.5
+        monkeypatch.chdir(data)
+        assert open_run("first", annotations="lists/../lists") == run
+        with pytest.raises(RunError, match=r"annotations=.*another NAME"):
+            open_run("first", "smoke", data, annotations="lists/tr*.txt")
+        with pytest.raises(RunError, match=r"ANNOTATIONS=gone.txt: neither .* exists"):
+            open_run("other", "smoke", data, annotations="gone.txt")
 
     def test_data_folder_has_to_exist(self, runs, tmp_path):
         with pytest.raises(RunError, match=r"DATA=.*absent: no such folder"):

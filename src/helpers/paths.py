@@ -29,3 +29,29 @@ def motions_folder(profile: str) -> Path:
 def kept_frames() -> Path:
     """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
     return DATA / "kept-frames"
+
+
+def lists_of_clips(annotations: Path | str, data: Path | str) -> str:
+    """Where lists of clips lie: named from the working folder, or else from the data folder.
+
+    Args:
+        annotations: a file, a folder, or a pattern such as `lists/*split_1*`; empty for none.
+        data: the data folder.
+
+    Returns:
+        the same, absolute; empty for none.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not str(annotations):
+        return ""
+    named = Path(annotations).expanduser().absolute()
+    in_data = Path(data).expanduser().absolute() / annotations
+    for place in (named, in_data):
+        if place.exists() or any(place.parent.glob(place.name)):
+            return os.path.normpath(place)
+    raise FileNotFoundError(
+        f"ANNOTATIONS={annotations}: neither {named} nor {in_data} exists. Name lists of clips: a "
+        "file, a folder that holds some, or a pattern."
+    )

@@ -1,6 +1,7 @@
 """A run: one folder `runs/<name>/` with everything that was asked, made and measured under a name.
 
-run.json        what was asked: profile, data folder, group pattern, seed; commit, versions, machine
+run.json        what was asked: profile, data folder, group pattern, seed, lists of clips; commit,
+                versions, machine
 manifest.csv    one row per clip            quarantine.csv  files that are no usable clip, and why
 split.csv       train, val or test per clip ignored.csv     files that were not tried, and why
 duplicates.csv  clips that are copies       groups-suggested.csv  scenes, where nothing tells groups
@@ -22,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helpers.files import read_json, write_json
-from helpers.paths import ROOT, RUNS, yard_folder
+from helpers.paths import ROOT, RUNS, lists_of_clips, yard_folder
 from helpers.profiles import PROFILES, Profile
 
 
@@ -38,6 +39,8 @@ class Settings:
     data: str  # absolute folder of class folders; the simulated yard when none was named
     group_pattern: str | None  # regular expression; its first group names a clip's recording
     seed: int
+    annotations: str = ""  # lists of clips, absolute; empty where the folder tells the classes
+    fps: float | None = None  # frames per second of clips that are folders of pictures
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def open_run(
     data: str | Path = "",
     group_pattern: str = "",
     seed: int | None = None,
+    annotations: str | Path = "",
+    fps: float | None = None,
 ) -> Run:
     """Open the run `name`, or make it when a profile is given and it does not exist.
 
@@ -172,6 +177,8 @@ def open_run(
         "data": str(Path(data).expanduser().resolve()) if data else "",
         "group_pattern": group_pattern,
         "seed": seed,
+        "annotations": _lists(annotations, data),
+        "fps": fps or None,
     }
     if settings_file.exists():
         settings = Settings(**read_json(settings_file)["settings"])
@@ -195,9 +202,18 @@ def open_run(
         data=asked["data"] or str(yard_folder(profile)),
         group_pattern=group_pattern or None,
         seed=0 if seed is None else seed,
+        annotations=asked["annotations"],
+        fps=asked["fps"],
     )
     write_json(settings_file, {"settings": asdict(settings), "made": provenance()})
     return Run(name, folder, settings)
+
+
+def _lists(annotations: str | Path, data: str | Path) -> str:
+    try:
+        return lists_of_clips(annotations, data)
+    except FileNotFoundError as error:
+        raise RunError(str(error)) from None
 
 
 def provenance() -> dict:

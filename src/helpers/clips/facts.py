@@ -47,6 +47,9 @@ class VideoInfo:
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel by its height, which nothing corrects
     interlaced: bool = False
     sizes: tuple[tuple[int, int], ...] = ()  # pixels, as stored, in the order of their appearance
+    ends_before: float = 0.0  # s by which a stretch of a video ends before the time asked for
+    is_pictures: bool = False  # a folder of pictures, whose frame rate is assumed
+    missing: int = 0  # numbers that are missing in a folder of pictures
 
     @property
     def partly_readable(self) -> bool:
@@ -120,28 +123,39 @@ class Tally:
             stamps = np.full(2, math.nan)
         steps = np.diff(np.sort(stamps))  # AVI has the times of decoding, not of display
         median = float(np.median(steps))
-        fps, first = _rate(source, stamps), self.first_damaged
+        fps = _rate(source, stamps)
         return VideoInfo(
-            frames=self.frames,
             container_frames=source.frames,
-            damaged=damaged + self.corrupt,
             fps=fps,
             duration=self.frames / fps,
-            width=self.size[0],
-            height=self.size[1],
             codec=source.codec_context.codec.canonical_name,
             container_duration=_promised(source),
-            first_damaged=self.frames if damaged and first is None else first,
-            turn=self.turn,
             intervals=(float(steps.min()), float(steps.max())),
             irregular=int((np.abs(steps - median) > median / 2).sum()),
-            pixel_format=next(iter(self.kinds))[2],
-            bits=self.bits,
             pixel_aspect=source.sample_aspect_ratio or Fraction(1),
-            interlaced=self.interlaced,
-            sizes=tuple(dict.fromkeys((width, height) for width, height, _ in self.kinds)),
+            **self.seen(damaged),
             **known,
         )
+
+    def seen(self, damaged: int) -> dict:
+        """Values of `VideoInfo` that the frames alone tell.
+
+        Args:
+            damaged: packets that did not decode.
+        """
+        first = self.first_damaged
+        return {
+            "frames": self.frames,
+            "damaged": damaged + self.corrupt,
+            "width": self.size[0],
+            "height": self.size[1],
+            "first_damaged": self.frames if damaged and first is None else first,
+            "turn": self.turn,
+            "pixel_format": next(iter(self.kinds))[2],
+            "bits": self.bits,
+            "interlaced": self.interlaced,
+            "sizes": tuple(dict.fromkeys((width, height) for width, height, _ in self.kinds)),
+        }
 
 
 def _promised(source: av.VideoStream) -> float:
@@ -173,6 +187,9 @@ def describe(info: VideoInfo) -> str:
     """All that is unusual about a video, in plain words and joined by "; "; else empty."""
     facts = [
         _frames_in_words(info),
+        f"ends {info.ends_before:.3g} s before the stretch does" if info.ends_before else "",
+        f"pictures, taken as {info.fps:g} a second" if info.is_pictures else "",
+        f"numbers are missing ({info.missing})" if info.missing else "",
         f"video stream {info.stream} of {info.streams}" if info.streams > 1 else "",
         info.turn,
     ]
@@ -181,7 +198,7 @@ def describe(info: VideoInfo) -> str:
         facts.append("several frames have the same time stamp")
     elif info.variable_rate:
         facts.append(f"variable frame rate ({shortest:.3g} to {longest:.3g} s between frames)")
-    if info.bits != 8 or info.pixel_format not in ORDINARY_FORMATS:
+    if info.bits != 8 or not (info.is_pictures or info.pixel_format in ORDINARY_FORMATS):
         facts.append(f"pixel format {info.pixel_format} ({info.bits} bits)")
     if info.interlaced:
         facts.append("interlaced, lines of two moments in one frame")

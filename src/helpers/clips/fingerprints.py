@@ -26,6 +26,7 @@ from helpers.clips.frames import FrameStore
 from helpers.clips.measures import SHORT_SIDE
 from helpers.clips.parallel import map_in_processes
 from helpers.clips.reading import read_frames
+from helpers.clips.segments import pictures_in, source_of, state_of
 from helpers.clips.video import VideoError
 from helpers.files import whole_file
 
@@ -125,8 +126,7 @@ def load_or_make_fingerprints(
     """
     paths = manifest["path"].tolist()
     clips = [Path(folder, path) for path in paths]
-    stats = [clip.stat() if clip.exists() else None for clip in clips]
-    state = [(stat.st_size, stat.st_mtime_ns) if stat else (0, 0) for stat in stats]
+    state = [_state(clip) for clip in clips]
     known = _load(file)
     keys = [(path, *now) for path, now in zip(paths, state, strict=True)]
     missing = [place for place, key in enumerate(keys) if key not in known]
@@ -163,9 +163,26 @@ def fingerprint(work: tuple[Path, int, bool, FrameStore | None]) -> Fingerprint:
     except VideoError as error:
         reason = f"listed as usable, but {error.reason}; rebuild the manifest"
         raise VideoError(path, reason, error.frames) from error
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Fingerprint(digest, *transform(pictures), colour_counts(pictures))
+    return Fingerprint(_digest(path), *transform(pictures), colour_counts(pictures))
+
+
+def _state(clip: Path) -> tuple[int, int]:
+    """Bytes and modification time; zeros where it is gone, which reading then says."""
+    try:
+        state = state_of(clip)
+    except FileNotFoundError:
+        return 0, 0
+    return state.bytes, state.mtime_ns
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 over the digests of a clip's files, and over which stretch of them it is."""
+    source = source_of(path)
+    whole = hashlib.sha256(source.fragment.encode())
+    for one in pictures_in(source.place) if source.place.is_dir() else [source.place]:
+        with one.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
 
 
 def transform(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """Which files of a data folder are tried as clips, which are not and why, and a folder's state.
 
-A data folder holds one folder per class; the clips lie in there at any depth. Imports no table
-library, so that asking for a folder's state costs milliseconds.
+A data folder holds one folder per class; the clips lie in there at any depth. A folder below a
+class folder that holds nothing but one series of numbered pictures is one clip, and its pictures
+are not listed. Imports no table library, so that asking for a folder's state costs milliseconds.
 
 Links are followed, also out of the data folder, since big data often lies on another disk: such
 clips are used, and their note says so. No file is read twice: a link to what is read anyway, or to
@@ -16,6 +17,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from helpers.clips.segments import PICTURES, numbered, state_of
 
 GROUPS_FILE = "groups.csv"
 SIDECARS = (
@@ -36,16 +39,20 @@ HIDDEN, BESIDE = "hidden", "lies beside the class folders, in no class"
 class ClipFile:
     """A file that may be a clip."""
 
-    path: str  # posix, relative to the data folder; its first part is the class
+    path: str  # posix, relative to the data folder; see `helpers.clips.segments`
     bytes: int
     mtime_ns: int
     problem: str = ""  # why it cannot be a clip, where that shows without opening it
     note: str = ""  # what is unusual about where it lies
+    label: str = ""  # the class; where none is given, the name of the first-level folder
+    part: str = ""  # train, val or test, where a list says so
+    recording: str = ""  # where a list says so
+    listed: str = ""  # the list and line that name it
 
-    @property
-    def label(self) -> str:
-        """The class: the name of the first-level folder."""
-        return self.path.split("/", 1)[0]
+    def __post_init__(self):
+        """Take the class from the path where no list has named one."""
+        if not self.label:
+            object.__setattr__(self, "label", self.path.split("/", 1)[0])
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +68,7 @@ class FolderFiles(NamedTuple):
 
     clips: list[ClipFile]
     ignored: list[IgnoredFile]
+    lists: tuple[Path, ...] = ()  # files that name the clips; none where folders do
 
 
 def find_files(folder: Path | str) -> FolderFiles:
@@ -144,6 +152,9 @@ class _Walk:
             return
         if not hidden:
             self.read[place] = path
+            if self._is_of_pictures(entries, path):
+                self._clip(place, path)
+                entries = [entry for entry in entries if not _is_picture(entry.name)]
         for entry in entries:
             inner = f"{path}/{entry.name}" if path else entry.name
             covered = hidden or _hidden(entry.name)
@@ -191,19 +202,29 @@ class _Walk:
             self.read[place] = path
             self._clip(place, path)
 
+    @staticmethod
+    def _is_of_pictures(entries: list[os.DirEntry], path: str) -> bool:
+        """Whether a folder is a clip: pictures alone, and it lies in a class."""
+        visible = [entry for entry in entries if not _hidden(entry.name)]
+        return (
+            "/" in path
+            and not any(is_tried(entry.name) or entry.is_dir() for entry in visible)
+            and len(numbered(entry.name for entry in visible)) > 1
+        )
+
     def _clip(self, place: str, path: str) -> None:
         try:
-            state = Path(place).stat()
+            mode, state = Path(place).stat().st_mode, state_of(place)
         except OSError as error:
             self._refuse(path, f"cannot be read ({error.strerror})")
             return
         name, problem = _writable(path), ""
         if name != path:
             problem = "its name holds characters that no table can hold; rename it"
-        elif not stat.S_ISREG(state.st_mode):
+        elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             problem = "is a pipe, socket or device, not a file; remove it"
         note = "" if place.startswith(self.root + "/") else LEAVES
-        self.clips.append(ClipFile(name, state.st_size, state.st_mtime_ns, problem, note))
+        self.clips.append(ClipFile(name, state.bytes, state.mtime_ns, problem, note))
 
     def _refuse(self, path: str, problem: str, hidden: bool = False) -> None:
         """List what is broken: among the clips where it might be one, so that it is noticed."""
@@ -214,6 +235,10 @@ class _Walk:
 
     def _ignore(self, path: str, reason: str) -> None:
         self.ignored.append(IgnoredFile(_writable(path), _writable(reason)))
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(PICTURES) and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 import hashlib
 import mmap
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from helpers.clips.display import scaled_size
+from helpers.clips.opening import VideoError
 from helpers.clips.parallel import map_in_processes
 from helpers.clips.reading import read_frames
-from helpers.clips.video import VideoError
+from helpers.clips.segments import State, resolved, state_of
 from helpers.files import whole_file
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def kept_indices(frames: int, max_frames: int) -> np.ndarray:
 class _Kept(NamedTuple):
     """Where a clip's frames are kept, as long as the clip's state is this."""
 
-    state: tuple[int, ...]
+    state: State
     file: Path
     shape: tuple[int, ...]  # of the array, which the file holds from `offset` on
     offset: int
@@ -77,10 +77,9 @@ class FrameStore:
 
     def file_of(self, path: Path | str) -> Path:
         """Where the frames of a clip are kept, whether or not they are there yet."""
-        full = Path(path).resolve()
-        state = full.stat()
-        clip = f"{full}|{self.short_side}|{self.max_frames}"
-        return self.folder / f"{_digest(clip)}-{state.st_size:x}-{state.st_mtime_ns:x}.npy"
+        state = state_of(path)
+        clip = f"{resolved(path)}|{self.short_side}|{self.max_frames}"
+        return self.folder / f"{_digest(clip)}-{state.bytes:x}-{state.mtime_ns:x}.npy"
 
     def holds_all(self, path: Path | str, frames: int, short_side: int) -> bool:
         """Whether every frame of a clip of so many is kept, at this short side."""
@@ -138,7 +137,7 @@ class FrameStore:
             FrameStoreError: they are not kept, or the video has changed since.
         """
         try:
-            state = _state(Path(path).stat())
+            state = state_of(path)
             kept = self._known.get(str(path))
             if kept is None or kept.state != state:
                 kept = self._find(path, state)
@@ -163,7 +162,7 @@ class FrameStore:
         """
         return pick(self.open(path), indices, path)
 
-    def _find(self, path: Path | str, state: tuple[int, ...]) -> _Kept:
+    def _find(self, path: Path | str, state: State) -> _Kept:
         file = self.file_of(path)
         frames = np.load(file, mmap_mode="r")
         kept = _Kept(state, file, frames.shape, frames.offset)
@@ -212,23 +211,18 @@ def pick(frames: np.ndarray, indices: Sequence[int], path: Path | str) -> np.nda
 def _keep(work: tuple[Path, Path, int, bool, int], short_side: int) -> int:
     """Decode one clip and write its frames, whole or not at all."""
     clip, file, frames, is_sound, max_frames = work
-    before = _state(clip.stat())
+    before = state_of(clip)
     try:
         indices = kept_indices(frames, max_frames)
         kept = read_frames(clip, indices, short_side, frames if is_sound else None)
     except VideoError as error:
         reason = f"listed as usable, but {error.reason}; rebuild the manifest"
         raise VideoError(clip, reason, error.frames) from error
-    if _state(clip.stat()) != before:
+    if state_of(clip) != before:
         raise VideoError(clip, "has changed while it was read; call FrameStore.fill again")
     with whole_file(file) as part:
         np.save(part, kept)
     return 1
-
-
-def _state(stat: os.stat_result) -> tuple[int, ...]:
-    """What differs where a file is another one, or was written since."""
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,9 @@
 """Build the manifest: one row per usable clip of a data folder; the rest is listed with its reason.
 
-Files found = clips used + quarantined + ignored. Quarantined are those that may have been meant as
-clips and are none; ignored are hidden files, files that accompany clips, and files in no class.
+Files found = clips used + quarantined + ignored. Where lists name the clips, each of their lines
+counts in place of the file that it names; a folder of pictures counts as one file. Quarantined are
+those that may have been meant as clips and are none; ignored are hidden files, files that accompany
+clips, and files in no class.
 """
 
 import logging
@@ -11,15 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.clips.folder import (
-    BESIDE,
-    ClipFile,
-    FolderFiles,
-    class_folders,
-    find_files,
-)
+from helpers.clips.annotations import UNKNOWN, list_clips
+from helpers.clips.folder import BESIDE, GROUPS_FILE, ClipFile, FolderFiles, class_folders
 from helpers.clips.groups import find_groups
 from helpers.clips.parallel import map_in_processes
+from helpers.clips.segments import source_of
 from helpers.clips.tables import (
     IGNORED_COLUMNS,
     MANIFEST_COLUMNS,
@@ -32,7 +30,7 @@ from helpers.clips.tables import (
     load_manifest,
     load_quarantine,
 )
-from helpers.clips.video import VideoError, VideoInfo, try_probe
+from helpers.clips.video import PICTURES_A_SECOND, VideoError, VideoInfo, try_probe
 from helpers.files import write_table
 
 __all__ = [
@@ -60,14 +58,18 @@ def build_manifest(
     group_pattern: str | None = None,
     workers: int | None = None,
     suggest: Suggest | None = None,
+    annotations: Path | str = "",
+    picture_rate: float | None = None,
 ) -> Tables:
-    """Decode every file below the class folders, and say which are usable clips.
+    """Decode every clip of a folder, and say which are usable.
 
     Args:
-        folder: holds one folder per class.
+        folder: holds one folder per class, or lists of clips.
         group_pattern: see `helpers.clips.groups.find_groups`.
         workers: processes; None for one per core.
         suggest: called with the usable clips where nothing else tells their groups.
+        annotations: see `helpers.clips.annotations.list_clips`.
+        picture_rate: frames per second of clips that are folders of pictures; None for 25.
 
     Returns:
         manifest: path, label, group, frames, fps, duration (s), width, height (pixels), codec,
@@ -79,9 +81,11 @@ def build_manifest(
     Raises:
         ManifestError: no class folders, no video, or fewer than two classes with usable clips.
         GroupError: some clips' recordings cannot be told.
+        AnnotationError: lists of clips cannot be used.
     """
     folder = Path(folder)
-    return _build(folder, find_files(folder), group_pattern, workers, {}, suggest)
+    files = list_clips(folder, annotations)
+    return _build(folder, files, group_pattern, workers, {}, suggest, picture_rate)
 
 
 def load_or_build_manifest(
@@ -92,6 +96,8 @@ def load_or_build_manifest(
     workers: int | None = None,
     ignored_file: Path | None = None,
     suggest: Suggest | None = None,
+    annotations: Path | str = "",
+    picture_rate: float | None = None,
 ) -> Tables:
     """Load the tables, or build and write them; of a changed folder only what changed is decoded.
 
@@ -101,14 +107,14 @@ def load_or_build_manifest(
     their content changes; `ignored_file` where it is named.
 
     Raises:
-        ManifestError, GroupError: as `build_manifest`.
+        ManifestError, GroupError, AnnotationError: as `build_manifest`.
     """
     folder, before, known = Path(folder), None, {}
-    files = find_files(folder)
+    files = list_clips(folder, annotations)
     if manifest_file.exists() and quarantine_file.exists():
         before = (load_manifest(manifest_file), load_quarantine(quarantine_file))
-        known = _unchanged(files, before[0], manifest_file)
-    tables = _build(folder, files, group_pattern, workers, known, suggest)
+        known = _unchanged(folder, files, before[0], manifest_file)
+    tables = _build(folder, files, group_pattern, workers, known, suggest, picture_rate)
     if before is not None:
         _log_changes(before, tables, known)
     if before is None or not tables.manifest.equals(before[0]):
@@ -122,8 +128,13 @@ def load_or_build_manifest(
     return tables
 
 
-def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[str, dict]:
-    """Rows of the manifest that hold for clips as they are now, by path."""
+def _unchanged(
+    folder: Path, files: FolderFiles, manifest: pd.DataFrame, file: Path
+) -> dict[str, dict]:
+    """Rows of the manifest that hold for clips as they are now, by path.
+
+    The bytes of a stretch are a share of its file's, and tell nothing.
+    """
     if not set(NOTE_COLUMNS) <= set(manifest):
         log.info("%s is of a version without notes; every file is decoded again", file)
         return {}
@@ -132,7 +143,9 @@ def _unchanged(files: FolderFiles, manifest: pd.DataFrame, file: Path) -> dict[s
     return {
         clip.path: rows[clip.path]
         for clip in files.clips
-        if clip.path in rows and clip.bytes == rows[clip.path]["bytes"] and clip.mtime_ns <= written
+        if clip.path in rows
+        and clip.mtime_ns <= written
+        and (clip.bytes == rows[clip.path]["bytes"] or source_of(folder / clip.path).unit)
     }
 
 
@@ -143,30 +156,32 @@ def _build(
     workers: int | None,
     known: dict[str, dict],
     suggest: Suggest | None,
+    picture_rate: float | None,
 ) -> Tables:
-    """Build the tables; rows of `known` clips are taken as they are, groups always afresh."""
+    """Build the tables; rows of `known` clips are taken as they are, classes and groups afresh."""
     _check_layout(folder, files)
     new = [clip for clip in files.clips if clip.path not in known and not clip.problem]
     paths = [folder / clip.path for clip in new]
-    probed = dict(zip(new, map_in_processes(try_probe, paths, "Decoding", workers), strict=True))
+    probing = partial(try_probe, picture_rate=picture_rate or PICTURES_A_SECOND)
+    probed = dict(zip(new, map_in_processes(probing, paths, "Decoding", workers), strict=True))
     used, rejected = [], []
     for clip in files.clips:
         outcome = probed.get(clip)
         if clip.problem:
             rejected.append((clip.path, clip.problem, 0))
         elif clip.path in known:
-            used.append({"path": clip.path, **known[clip.path]})
+            used.append({"path": clip.path, **known[clip.path], "label": clip.label})
         elif isinstance(outcome, VideoError):
-            rejected.append((clip.path, outcome.reason, outcome.frames))
+            rejected.append((clip.path, _where(clip) + outcome.reason, outcome.frames))
         elif outcome.frames < MIN_FRAMES:
-            rejected.append((clip.path, _too_few(outcome), outcome.frames))
+            rejected.append((clip.path, _where(clip) + _too_few(outcome), outcome.frames))
         else:
             used.append(_row(clip, outcome))
             _warn_if_partly_readable(clip, outcome)
-    _check_classes(folder, files.clips, used, rejected)
+    _check_classes(folder, files, used, rejected)
     if suggest is not None:
         suggest = partial(suggest, pd.DataFrame(used))
-    groups = find_groups(folder, [row["path"] for row in used], group_pattern, suggest)
+    groups = _groups(folder, files, [row["path"] for row in used], group_pattern, suggest)
     rows = [row | {"group": groups[row["path"]]} for row in used]
     tables = Tables(
         pd.DataFrame(rows, columns=[*MANIFEST_COLUMNS, *NOTE_COLUMNS]),
@@ -177,9 +192,43 @@ def _build(
     return tables
 
 
+def _groups(
+    folder: Path,
+    files: FolderFiles,
+    paths: list[str],
+    group_pattern: str | None,
+    suggest: Callable[[], Mapping[str, str]] | None,
+) -> dict[str, str]:
+    """Recording of each clip: of a stretch, that of its file; else what lists say of it.
+
+    Folders are not asked where there are lists: they may well be the classes.
+    """
+    places = {path: path.removesuffix(source_of(folder / path).fragment) for path in paths}
+    if not files.lists or group_pattern or Path(folder, GROUPS_FILE).exists():
+        groups = find_groups(folder, list(dict.fromkeys(places.values())), group_pattern, suggest)
+        return {path: groups[place] for path, place in places.items()}
+    recordings = {clip.path: clip.recording for clip in files.clips if not clip.problem}
+    if len({recordings[path] for path in paths}) == len(paths):
+        if suggest is not None:
+            return dict(suggest())
+        log.warning(
+            "Each of %d clips counts as a recording of its own: the lists name none, and there is "
+            "neither %s nor a group pattern. If several clips come from one recording, the test's "
+            "figures are too good.",
+            len(paths),
+            GROUPS_FILE,
+        )
+    return {path: recordings[path] for path in paths}
+
+
 def _table(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
     """A table of text, also where it has no rows."""
     return pd.DataFrame(rows, columns=columns).astype({"path": str, "reason": str})
+
+
+def _where(clip: ClipFile) -> str:
+    """The line of a list that is to be corrected."""
+    return f"{clip.listed}: " if clip.listed else ""
 
 
 def _too_few(info: VideoInfo) -> str:
@@ -212,6 +261,8 @@ def _warn_if_partly_readable(clip: ClipFile, info: VideoInfo) -> None:
 
 def _check_layout(folder: Path, files: FolderFiles) -> None:
     """Raise, or warn, where the folder does not hold class folders with files."""
+    if files.lists:
+        return
     classes = [entry.name for entry in class_folders(folder)]
     loose = [file.path for file in files.ignored if file.reason == BESIDE]
     if not classes:
@@ -235,10 +286,14 @@ def _check_layout(folder: Path, files: FolderFiles) -> None:
         )
 
 
-def _check_classes(folder: Path, clips: list[ClipFile], used: list, rejected: list) -> None:
+def _check_classes(folder: Path, files: FolderFiles, used: list, rejected: list) -> None:
     """Raise where fewer than two classes are left, warn where a class has no usable clip."""
-    left = {row["label"] for row in used}
-    lost = sorted({entry.name for entry in class_folders(folder)} - left)
+    left, clips = {row["label"] for row in used}, files.clips
+    if files.lists:
+        named = {clip.label for clip in clips if clip.label != UNKNOWN}
+    else:
+        named = {entry.name for entry in class_folders(folder)}
+    lost = sorted(named - left)
     if len(left) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason, _ in rejected[:3])
         raise ManifestError(

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from helpers.clips.frames import FrameStore
+from helpers.clips.opening import VideoError
 from helpers.clips.reading import read_frames
-from helpers.clips.video import VideoError
 
 SHORT_SIDE = 72
 """Clips are measured with this shorter side, in pixels."""

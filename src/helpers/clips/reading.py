@@ -3,7 +3,8 @@
 A frame's index is its place among the frames that decode, in the order in which they are shown.
 Where a probe has counted them and found as many as packets, groups of pictures that hold no wanted
 frame are left out, and so are frames that nothing refers to. Whatever is not as foreseen then, and
-every other file, is decoded in order from its beginning.
+every other file, is decoded in order from its beginning; a stretch of a video from the key frame
+before it; of a folder of pictures only the wanted ones are opened.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,11 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from helpers.clips.bitstreams import Unsure
+from helpers.clips.cutting import opened_clip, picture_frames, pictures_of
 from helpers.clips.display import display_turn, scaled_size, turned
+from helpers.clips.opening import Damage, VideoError
 from helpers.clips.seeking import picked_frames
-from helpers.clips.video import Damage, VideoError, decoded, opened
+from helpers.clips.segments import Source, source_of
 
 DEMUXING = 1 / 20
 """Time to read a packet, as a share of the time to decode it; rather too much."""
@@ -33,7 +36,7 @@ def read_frames(
     """Decode the given frames of a video.
 
     Args:
-        path: the video.
+        path: the video, a stretch of it or a folder of pictures (`helpers.clips.segments`).
         indices: frames among those that decode, from 0; in any order, repeated at will.
         short_side: pixels of the shorter side; the aspect ratio is kept, the longer side is even.
         frames: how many decode, as `probe` has counted; the same frames come, but sooner.
@@ -94,9 +97,12 @@ def _wanted_frames(
     path: Path | str, wanted: list[int], frames: int | None
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Give index and frame for the wanted indices, which rise."""
-    given = 0
+    given, source = 0, source_of(path)
+    if frames is not None and source.place.is_dir():
+        yield from _of_pictures(source, wanted, frames)
+        return
     # Reading all packets pays where not only the first few frames are wanted.
-    if frames is not None and frames * DEMUXING <= wanted[-1] + 1 <= frames:
+    if frames is not None and not source.unit and frames * DEMUXING <= wanted[-1] + 1 <= frames:
         try:
             for index, frame in picked_frames(path, wanted, frames):
                 yield index, frame
@@ -107,21 +113,42 @@ def _wanted_frames(
         yield from _in_order(path, wanted[given:])
 
 
+def _of_pictures(
+    source: Source, wanted: list[int], frames: int
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Open the wanted pictures, where all of the folder are known to decode."""
+    whole = f"{source.place}{source.fragment}"
+    if frames != len(pictures_of(source)):
+        yield from _in_order(whole, wanted)
+        return
+    damage = Damage()
+    if wanted[-1] >= frames:
+        raise _too_short(whole, frames, wanted[-1])
+    pairs = zip(wanted, picture_frames(source, damage, wanted), strict=False)
+    yield from pairs
+    if damage.packets:
+        raise VideoError(whole, f"a picture has changed ({damage.first}); rebuild the manifest")
+
+
 def _in_order(path: Path | str, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decode everything from the beginning to the last wanted frame."""
     left, decodes = iter(wanted), 0
     following = next(left)
-    with opened(path) as (container, stream):
-        for index, frame in enumerate(decoded(container, stream, Damage())):
+    with opened_clip(path, Damage()) as clip:
+        for index, frame in enumerate(clip.frames):
             decodes = index + 1
             if index == following:
                 yield index, frame
                 following = next(left, None)
                 if following is None:
                     return
-    raise VideoError(
+    raise _too_short(path, decodes, wanted[-1])
+
+
+def _too_short(path: Path | str, decodes: int, wanted: int) -> VideoError:
+    return VideoError(
         path,
-        f"{decodes} frames decode, frame {wanted[-1]} was asked for; rebuild the manifest "
+        f"{decodes} frames decode, frame {wanted} was asked for; rebuild the manifest "
         "(the file has changed) or ask for earlier frames",
         decodes,
     )

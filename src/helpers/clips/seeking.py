@@ -15,8 +15,8 @@ import av
 from av.error import FFmpegError
 
 from helpers.clips.bitstreams import Unsure
+from helpers.clips.opening import opened
 from helpers.clips.packets import PacketTable, read_table
-from helpers.clips.video import opened
 
 FORMATS = {
     **dict.fromkeys((".mp4", ".m4v", ".mov"), "mov"),

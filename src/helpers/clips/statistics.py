@@ -12,6 +12,7 @@ import pandas as pd
 from helpers.clips.frames import FrameStore
 from helpers.clips.measures import SHORT_SIDE, Measures, measure_clip
 from helpers.clips.parallel import map_in_processes
+from helpers.clips.segments import state_of
 from helpers.files import write_table
 
 log = logging.getLogger(__name__)
@@ -94,8 +95,8 @@ def _load(file: Path) -> dict[str, dict]:
 
 
 def _state(clip: Path) -> tuple[int, int, int]:
-    found = clip.stat()
-    return found.st_size, found.st_mtime_ns, VERSION
+    found = state_of(clip)
+    return found.bytes, found.mtime_ns, VERSION
 
 
 def _state_of(row: dict) -> tuple[int, ...]:

@@ -1,210 +1,149 @@
-"""Decode one video file through PyAV, and say what is really in it.
+"""Decode a clip to its end, and say what is really in it.
 
 A frame's index is its place among the frames that decode, in the order in which they are shown.
 `probe` and `helpers.clips.reading` share one decoding loop, so that they count alike in damaged
 files too.
 """
 
-import os
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+import math
+from dataclasses import replace
 from pathlib import Path
 
-import av
 from av.error import FFmpegError
-from av.stream import Disposition
 
-from helpers.clips.facts import Tally, VideoInfo
+from helpers.clips.cutting import Opened, opened_clip, origin_of, pictures_of
+from helpers.clips.facts import CONTAINER_SLACK, Tally, VideoInfo
+from helpers.clips.opening import Damage, VideoError, decoded, opened, streams_of
+from helpers.clips.segments import Source, gaps, state_of
 
-MAX_PIXELS = 2**26
-"""Of one picture, twice those of 8K. A tiny file may claim any size, and memory would be taken."""
+__all__ = ["Damage", "VideoError", "VideoInfo", "decoded", "opened", "probe", "try_probe"]
 
-NO_VIDEOS = frozenset(
-    {
-        *("tty", "bin", "xbin", "idf", "adf", "cdg"),  # text and graphics of terminals
-        *("concat", "hls", "image2", "webm_dash_manifest"),  # these lead to other files
-    }
-)
-"""FFmpeg's names of formats that are not opened."""
+PICTURES_A_SECOND = 25.0
+"""Frame rate of folders of pictures, which do not tell it, where none is given."""
 
 
-class VideoError(RuntimeError):
-    """A file is no readable video, or lacks what is asked of it.
-
-    Attributes:
-        path: the file.
-        reason: what is wrong, and the remedy.
-        frames: how many frames decoded before that.
-    """
-
-    def __init__(self, path: Path | str, reason: str, frames: int = 0):
-        super().__init__(path, reason, frames)  # the arguments, so that it survives pickling
-        self.path, self.reason, self.frames = path, reason, frames
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-@dataclass
-class Damage:
-    """What the decoding loop met besides frames."""
-
-    packets: int = 0
-    first: str = ""  # FFmpeg's words for the first of them
-
-    def add(self, error: FFmpegError) -> None:
-        self.packets += 1
-        self.first = self.first or error.strerror
-
-
-def probe(path: Path | str) -> VideoInfo:
-    """Decode every frame of a video and say what is in it.
+def probe(path: Path | str, picture_rate: float = PICTURES_A_SECOND) -> VideoInfo:
+    """Decode every frame of a clip and say what is in it.
 
     Of several video streams FFmpeg's best one is taken; cover pictures are none. Frames around a
     damaged place count.
 
+    Args:
+        path: a video, a stretch of one, or a folder of numbered pictures; see
+            `helpers.clips.segments`.
+        picture_rate: frames per second of folders of pictures.
+
     Raises:
         VideoError: the file cannot be opened, has no video stream, no frame of it decodes, or a
-            frame does not convert to RGB.
+            frame does not convert to RGB; or a stretch lies beyond the video's end.
     """
     tally, damage = Tally(), Damage()
-    with opened(path) as (container, stream):
-        for frame in decoded(container, stream, damage):
+    with opened_clip(path, damage) as clip:
+        for frame in clip.frames:
             try:
                 tally.add(frame, damage.packets)
             except (FFmpegError, ValueError) as error:
                 reason = f"frames of format {frame.format.name} do not convert to RGB ({error})"
                 raise VideoError(path, f"{reason}; convert the file", tally.frames) from error
         if not tally.frames:
-            cause = damage.first or "the stream is empty"
-            raise VideoError(path, f"no frame decodes ({cause}); replace the file")
-        streams = _moving(container)
-        return tally.info(
-            stream,
-            damage.packets,
-            stream=1 + streams.index(stream),
-            streams=len(streams),
-            bytes=Path(path).stat().st_size,
-        )
+            raise VideoError(path, _nothing(clip, damage))
+        if clip.container is None:
+            return _of_pictures(path, clip.source, tally, damage, picture_rate)
+        info = _of_video(path, clip, tally, damage)
+        return _of_stretch(path, clip, tally, info) if clip.source.unit else info
 
 
-def try_probe(path: Path | str) -> VideoInfo | VideoError:
+def try_probe(path: Path | str, picture_rate: float = PICTURES_A_SECOND) -> VideoInfo | VideoError:
     """`probe`, with the error given back instead of raised: for many files at once.
 
     An error that nobody foresaw is given back too, under its name: one odd file among thousands
     must not end the work on all.
     """
     try:
-        return probe(path)
+        return probe(path, picture_rate)
     except VideoError as error:
         return error
     except Exception as error:
         return VideoError(path, f"cannot be read ({type(error).__name__}: {error}); replace it")
 
 
-@contextmanager
-def opened(
-    path: Path | str, options: Mapping[str, str] | None = None, named: str | None = None
-) -> Iterator[tuple]:
-    """Open a video: the container and its best video stream, one thread, local files only.
+def _of_video(path: Path | str, clip: Opened, tally: Tally, damage: Damage) -> VideoInfo:
+    streams = streams_of(clip.container)
+    return tally.info(
+        clip.stream,
+        damage.packets,
+        stream=1 + streams.index(clip.stream),
+        streams=len(streams),
+        bytes=state_of(path).bytes,
+    )
 
-    One thread, since with several the decoder reports damage later, and counts would differ;
-    whole files are spread over processes instead.
 
-    Args:
-        path: the video.
-        options: of FFmpeg, for opening it only: how far it looks into the streams.
-        named: FFmpeg's name of the format; None to find it out.
+def _of_stretch(path: Path | str, clip: Opened, tally: Tally, info: VideoInfo) -> VideoInfo:
+    """What is known about a stretch: the container promises nothing about it.
+
+    Raises:
+        VideoError: too little of it lies within the video.
     """
-    _check_file(path)
-    try:  # "file:" since a name may hold a colon; metadata need not be UTF-8
-        container = av.open(
-            f"file:{path}",
-            format=named,
-            options=_options() | dict(options or {}),
-            metadata_errors="replace",
-        )
-    except FFmpegError as error:
-        reason = f"cannot be opened, cut or not a video ({error.strerror}); replace the file"
-        raise VideoError(path, reason) from error
-    with container:
-        stream = _chosen(path, container)
-        stream.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        yield container, stream
-
-
-@cache
-def _options() -> dict[str, str]:
-    """What FFmpeg may open: one local file, in a format of videos."""
-    formats = ",".join(sorted(av.formats_available - NO_VIDEOS))
-    return {
-        "protocol_whitelist": "file",
-        "format_whitelist": formats,
-        "max_pixels": str(MAX_PIXELS),
-    }
-
-
-def _check_file(path: Path | str) -> None:
-    """Raise where there is no regular file with something in it; a pipe would be waited for."""
-    try:
-        state = Path(path).stat()
-    except FileNotFoundError as error:
-        raise VideoError(path, "no such file") from error
-    except OSError as error:
-        raise VideoError(path, f"cannot be read ({error.strerror}); mend its place") from error
-    if stat.S_ISDIR(state.st_mode):
-        raise VideoError(path, "is a folder, not a video")
-    if not stat.S_ISREG(state.st_mode):
-        raise VideoError(path, "is a pipe, socket or device, not a file; remove it")
-    if not os.access(path, os.R_OK):
-        raise VideoError(path, "may not be read; change its permissions")
-    if not state.st_size:
-        raise VideoError(path, "the file is empty (0 bytes); replace it")
-
-
-def _moving(container) -> list:
-    """Video streams but for cover pictures and thumbnails."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails
-    return [stream for stream in container.streams.video if not stream.disposition & still]
-
-
-def _chosen(path: Path | str, container):
-    """The video stream that is read: FFmpeg's best, else the first that decodes."""
-    streams = _moving(container)
-    known = [stream for stream in streams if stream.codec_context is not None]
-    if known:
-        best = container.streams.best("video")
-        return best if best in known else known[0]
-    if streams:
-        reason = "has a video stream in a codec that FFmpeg does not know; convert the file"
-    elif container.streams.video:
-        reason = "has no video stream, only a still picture (a cover); replace the file"
+    source, whole = clip.source, _seconds_of(clip)
+    if source.unit == "f":
+        reached, unit = source.start + info.frames, "frames"
     else:
-        reason = "has no video stream; replace the file"
-    raise VideoError(path, reason)
+        reached, unit = source.start + info.duration, "s"
+        if len(tally.stamps) == tally.frames:
+            last = max(tally.stamps) * clip.stream.time_base - origin_of(clip.container)
+            reached = float(last) + 1 / info.fps if info.fps > 0 else float(last)
+    beyond = min(source.end, 1e9) - reached
+    share = 1 - beyond / (source.end - source.start) if source.end < math.inf else 1
+    if share < CONTAINER_SLACK:
+        lasts = f" of {whole:.4g} s" if math.isfinite(whole) else ""
+        reason = (
+            f"the stretch {source.fragment} reaches beyond the end of the video{lasts}: frames end "
+            f"at {reached:.4g} {unit}; correct the times"
+        )
+        raise VideoError(path, reason, info.frames)
+    early = beyond if source.end < math.inf and beyond > 2 / info.fps and unit == "s" else 0.0
+    share_of_bytes = min(info.duration / whole, 1) if info.duration > 0 and whole > 0 else 1
+    return replace(
+        info,
+        bytes=round(info.bytes * share_of_bytes),
+        container_frames=0,
+        container_duration=math.nan,
+        ends_before=float(early),
+    )
 
 
-def decoded(container, stream, damage: Damage) -> Iterator[av.VideoFrame]:
-    """Give every frame that decodes, skipping damaged packets and counting them."""
-    packets = container.demux(stream)
-    ended = False
-    while not ended:
-        packet = None  # asks the decoder for the frames that it still holds
-        try:
-            packet = next(packets)
-        except StopIteration:
-            ended = True
-        except FFmpegError as error:  # nothing can be read behind this place
-            ended = True
-            damage.add(error)
-        if packet is not None and not packet.size:
-            continue
-        try:
-            yield from stream.decode(packet)
-        except FFmpegError as error:
-            if not ended:
-                damage.add(error)
+def _of_pictures(
+    path: Path | str, source: Source, tally: Tally, damage: Damage, rate: float
+) -> VideoInfo:
+    pictures = pictures_of(source)
+    if source.unit and len(pictures) < source.end - source.start:
+        reason = f"{source.fragment} names more frames than there are pictures; correct the numbers"
+        raise VideoError(path, reason, tally.frames)
+    return VideoInfo(
+        container_frames=len(pictures),
+        fps=rate,
+        duration=tally.frames / rate,
+        codec=pictures[0].suffix[1:].lower(),
+        bytes=sum(picture.stat().st_size for picture in pictures),
+        is_pictures=True,
+        missing=gaps([picture.name for picture in pictures]),
+        **tally.seen(damage.packets),
+    )
+
+
+def _nothing(clip: Opened, damage: Damage) -> str:
+    """Why no frame decodes, and the remedy."""
+    whole = _seconds_of(clip)
+    if clip.source.unit and not damage.first and math.isfinite(whole):
+        return (
+            f"no frame lies in the stretch {clip.source.fragment}, the video ends at "
+            f"{whole:.4g} s; correct the times"
+        )
+    return f"no frame decodes ({damage.first or 'the stream is empty'}); replace the file"
+
+
+def _seconds_of(clip: Opened) -> float:
+    """Seconds that the whole video's container promises; nan where it says nothing."""
+    if clip.container is None or not clip.container.duration:
+        return math.nan
+    return clip.container.duration / 1e6

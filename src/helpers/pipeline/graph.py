@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def tasks(
     folder: Path,
     notebooks: Path,
     source_root: Path,
-    data_state: Callable[[Path], Any],
+    data_state: Callable[..., Any],
 ) -> Iterator[dict]:
     """One doit task for each step.
 
@@ -38,7 +39,8 @@ def tasks(
         folder: the run's folder, which reads and writes are relative to.
         notebooks: folder of the notebooks.
         source_root: folder of the package `helpers`.
-        data_state: gives a fingerprint of a data folder (anything that JSON can hold).
+        data_state: gives a fingerprint of a data folder (anything that JSON can hold); with
+            `annotations`, of what those lists say of it.
     """
     for step in steps:
         notebook = notebooks / f"{step.notebook}.ipynb"
@@ -47,7 +49,10 @@ def tasks(
         targets = [folder / name for name in step.writes] + [target, target.with_suffix(".html")]
         unchanged: list = [config_changed(json.dumps(parameters, sort_keys=True))]
         if "DATA" in parameters:
-            unchanged.append(data_unchanged(Path(str(parameters["DATA"])), data_state))
+            state = data_state
+            if "ANNOTATIONS" in parameters:
+                state = partial(data_state, annotations=parameters["ANNOTATIONS"])
+            unchanged.append(data_unchanged(Path(str(parameters["DATA"])), state))
         elif "DATA" in step.settings:
             targets.append(yard_folder(str(values["PROFILE"])) / "yard.json")
         helpers = sources_of(notebook, source_root) if notebook.exists() else []

@@ -1,10 +1,11 @@
 """From the words of a command line to the parameters of the notebooks."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from helpers.paths import yard_folder
+from helpers.paths import lists_of_clips, yard_folder
 from helpers.profiles import GRIDS, PROFILES, VARIANTS
 
 Value = str | int | bool | dict
@@ -20,6 +21,17 @@ def _flag(text: str) -> bool:
         return words[text.lower()]
     except KeyError:
         raise ValueError("say 1 or 0") from None
+
+
+def _rate(text: str) -> float:
+    """A number of frames per second."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        raise ValueError("give frames per second, above 0")
+    return rate
 
 
 def _changes(text: str) -> dict[str, str | int | float | bool | None]:
@@ -49,6 +61,8 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "PROFILE": str,
     "DATA": str,
     "GROUP_PATTERN": str,
+    "ANNOTATIONS": str,
+    "FPS": _rate,
     "SEED": int,
     "EPOCHS": int,
     "VARIANT": str,
@@ -66,7 +80,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
     """Turn what was asked into parameters; what is left empty is as the run was made.
 
     A new run gets the profile "demo" and the seed 0 where none is given. DATA becomes absolute,
-    and is left out where the run works on its simulated yard.
+    and is left out where the run works on its simulated yard; so does ANNOTATIONS.
 
     Args:
         asked: setting → text; an empty text counts as not given.
@@ -95,6 +109,8 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
     for key, known in {"PROFILE": PROFILES, "VARIANT": VARIANTS, "GRID": GRIDS}.items():
         if key in values and values[key] not in known:
             raise SettingsError(f"{key}={values[key]}: choose one of {', '.join(known)}.")
+    if "ANNOTATIONS" in values and "DATA" not in values:
+        raise SettingsError("ANNOTATIONS names lists of clips; say with DATA where the clips lie.")
     if "DATA" in values:
         folder = Path(values["DATA"]).expanduser().resolve()
         if folder == yard_folder(profile):
@@ -105,4 +121,10 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
             raise SettingsError(
                 f"DATA={folder}: no such folder. Name one that holds class folders."
             )
+    if "ANNOTATIONS" in values:
+        try:
+            data = values.get("DATA", "")
+            values["ANNOTATIONS"] = lists_of_clips(values["ANNOTATIONS"], data)
+        except FileNotFoundError as error:
+            raise SettingsError(str(error)) from None
     return values

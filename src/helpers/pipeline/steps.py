@@ -16,7 +16,7 @@ class Step:
 STEPS = (
     Step(
         "01_explore_dataset",
-        settings=("NAME", "PROFILE", "DATA", "GROUP_PATTERN", "SEED"),
+        settings=("NAME", "PROFILE", "DATA", "GROUP_PATTERN", "ANNOTATIONS", "FPS", "SEED"),
         reads=(),
         writes=(
             *("run.json", "manifest.csv", "quarantine.csv", "ignored.csv"),
