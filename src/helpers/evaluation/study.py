@@ -21,13 +21,12 @@ from scipy.stats import t as student
 
 from helpers.evaluation.compare import (
     SIGNIFICANT,
-    clip_draws,
-    drawn_confusions,
     holm,
     same_clips,
     say_probability,
     signed,
 )
+from helpers.evaluation.draws import clip_draws, drawn_confusions
 from helpers.evaluation.metrics import SCORES_OF_CONFUSION, chance, classes_of
 from helpers.models.patterns import SCHEME_NAMES
 from helpers.models.transformer import POSITIONS, SCHEMES
