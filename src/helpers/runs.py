@@ -5,6 +5,7 @@ manifest.csv    one row per clip            quarantine.csv  files that are no us
 split.csv       train, val or test per clip ignored.csv     files that were not tried, and why
 training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
+predictions_val.csv  of validation          views/          the predictions of every view
 notebooks/      executed copies             figures/ tables/  what they exported
 """
 
@@ -88,6 +89,14 @@ class Run:
     @property
     def predictions(self) -> Path:
         return self.folder / "predictions.csv"
+
+    @property
+    def validation_predictions(self) -> Path:
+        return self.folder / "predictions_val.csv"
+
+    @property
+    def views(self) -> Path:
+        return self.folder / "views"
 
     @property
     def metrics(self) -> Path:

@@ -143,10 +143,11 @@ class SampleViews(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ThreeCrops(BaseTransform):
-    """Cut three crops along the longer side: at its beginning, its end and its middle.
+    """Cut crops at the beginning and at the end of the longer side, and a third one.
 
-    Needs `imgs`; they become three times as many. The shorter side is kept whole. Order as in
-    mmaction2's `ThreeCrop`, which takes sizes in pixels and so only frames of one shape.
+    Needs `imgs`; they become three times as many. The shorter side is kept whole. The third crop is
+    the whole picture, or where squares are asked for the middle one; order as in mmaction2's
+    `ThreeCrop`. A `Resize` to one size has to follow.
     """
 
     def __init__(self, share: float | None = None):
@@ -167,10 +168,15 @@ class ThreeCrops(BaseTransform):
         height, width = results["imgs"][0].shape[:2]
         longer, shorter = max(height, width), min(height, width)
         length = shorter if self.share is None else round(self.share * longer)
-        cropped = []
-        for start in (0, longer - length, (longer - length) // 2):
-            part = slice(start, start + length)
-            cropped += [img[:, part] if width >= height else img[part] for img in results["imgs"]]
+        parts = [slice(0, length), slice(longer - length, longer), slice(None)]
+        if self.share is None:
+            middle = (longer - length) // 2
+            parts[2] = slice(middle, middle + length)
+        cropped = [
+            img[:, part] if width >= height else img[part]
+            for part in parts
+            for img in results["imgs"]
+        ]
         results["imgs"] = cropped
         results["img_shape"] = cropped[0].shape[:2]
         return results

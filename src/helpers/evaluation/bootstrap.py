@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from helpers.evaluation.draws import clip_draws, drawn_confusions, interval, limits
+from helpers.evaluation.draws import clip_draws, drawn_confusions, interval, limits, share_interval
 from helpers.evaluation.metrics import (
+    HEADLINE,
     SCORES_OF_CONFUSION,
+    TOP_K,
     classes_of,
     f1_of_confusion,
     precision_of_confusion,
     recall_of_confusion,
+    top_k_hits,
+    top_k_means_something,
 )
 
 
@@ -38,6 +42,21 @@ def bootstrap_intervals(
     """
     whole, drawn = _drawn_confusions(table, n, seed)
     return {name: interval(metric(whole), metric(drawn), level) for name, metric in metrics.items()}
+
+
+def headline(table: pd.DataFrame, n: int = 1000, seed: int = 0) -> dict[str, dict[str, float]]:
+    """Intervals of top-1, mean class accuracy, macro-F1, kappa; top-5 where it means something.
+
+    Args:
+        table: predictions.
+        n: number of draws.
+        seed: of the draws.
+    """
+    found = bootstrap_intervals(table, HEADLINE, n, seed)
+    if top_k_means_something(classes_of(table)):
+        draws = clip_draws(table["group"], n, seed)
+        found[f"top{TOP_K}"] = share_interval(top_k_hits(table), draws)
+    return found
 
 
 def per_class_intervals(
@@ -72,6 +91,23 @@ def per_class_intervals(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def beside_limits(per_class: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
+    """Scores of the classes with their limits in columns of their own.
+
+    Args:
+        per_class: columns class and scores, from `helpers.evaluation.metrics.per_class`.
+        limits: from `per_class_intervals`.
+    """
+    wide = limits.pivot(index="class", columns="metric", values=["low", "high"])
+    columns = {}
+    for name in per_class:
+        columns[name] = per_class[name]
+        if ("low", name) in wide:
+            for end in ("low", "high"):
+                columns[f"{name}_{end}"] = per_class["class"].map(wide[end, name])
+    return pd.DataFrame(columns)
 
 
 def _drawn_confusions(table: pd.DataFrame, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

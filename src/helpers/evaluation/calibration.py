@@ -82,6 +82,22 @@ def calibration_errors(
     return {name: interval(value[0], value[1:]) for name, value in values.items()}
 
 
+def beside(before: dict[str, dict], after: dict[str, dict]) -> pd.DataFrame:
+    """Errors before and after as a table: error, before, low, high, after, low and high of it."""
+    return pd.DataFrame(
+        {
+            "error": name,
+            "before": before[name]["value"],
+            "before_low": before[name]["low"],
+            "before_high": before[name]["high"],
+            "after": after[name]["value"],
+            "after_low": after[name]["low"],
+            "after_high": after[name]["high"],
+        }
+        for name in before
+    )
+
+
 def fit_temperature(table: pd.DataFrame) -> float:
     """The temperature that makes the true classes most probable (section 4.2 of the paper).
 

@@ -45,6 +45,16 @@ class Comparison:
         """Upper limit of `difference`."""
         return self.intervals["top1"]["high"]
 
+    def as_json(self) -> dict:
+        """For metrics.json: intervals of the differences, and what the tests say."""
+        return {
+            **{name: dict(told) for name, told in self.intervals.items()},
+            "p_value": self.p_value,
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "shown": self.shown,
+        }
+
     @property
     def shown(self) -> bool:
         """Whether test and interval both say that top-1 differs.
@@ -115,6 +125,43 @@ def compare(
         clips=len(one),
         groups=one["group"].nunique(),
     )
+
+
+def compare_with(
+    table: pd.DataFrame, others: Mapping[str, pd.DataFrame], name: str, n: int = 1000, seed: int = 0
+) -> list[Comparison]:
+    """Compare one model with several others, each on the same clips.
+
+    Args:
+        table: predictions of the one.
+        others: predictions of the others, by name.
+        name: of the one.
+        n: number of draws.
+        seed: of the draws.
+
+    Raises:
+        ValueError: see `same_clips`.
+    """
+    return [compare(table, other, (name, told), n, seed) for told, other in others.items()]
+
+
+def compare_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Comparisons as a table.
+
+    Returns:
+        first, second, metric, difference (first minus second), low, high; and only_first,
+        only_second, p_value (McNemar), of top-1.
+    """
+    rows = []
+    for found in comparisons:
+        for metric, told in found.intervals.items():
+            row = {"first": found.names[0], "second": found.names[1], "metric": metric}
+            row |= {"difference": told["value"], "low": told["low"], "high": told["high"]}
+            if metric == "top1":
+                row |= {"only_first": found.only_first, "only_second": found.only_second}
+                row |= {"p_value": found.p_value}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -92,6 +92,22 @@ def areas(table: pd.DataFrame, n: int = 1000, seed: int = 0, level: float = 0.95
     return pd.DataFrame(rows)
 
 
+def averages_of(areas: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """The averages of `areas` for metrics.json: metric → "micro" and "macro" → value, low, high."""
+    rows = areas.set_index("class")
+    return {
+        metric: {
+            name.removesuffix(" average"): {
+                "value": float(rows.loc[name, metric]),
+                "low": float(rows.loc[name, f"{metric}_low"]),
+                "high": float(rows.loc[name, f"{metric}_high"]),
+            }
+            for name in (MICRO, MACRO)
+        }
+        for metric in ("AP", "AUC")
+    }
+
+
 def _mean_of_known(values: np.ndarray) -> np.ndarray:
     """Mean over the first axis without NaN; NaN where there is nothing else."""
     known = np.isfinite(values)

@@ -7,6 +7,7 @@ Predictions of such a class still count, as errors of the clips they were made f
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -269,9 +270,26 @@ def majority_class(table: pd.DataFrame, train_labels: Sequence[str]) -> dict[str
 
     Among equally frequent classes the first by name is taken.
     """
+    return scores(always(table, train_labels))
+
+
+def always(table: pd.DataFrame, train_labels: Sequence[str]) -> pd.DataFrame:
+    """A table of predictions in which every clip is said to be of the most frequent class.
+
+    Args:
+        table: predictions, whose clips are taken.
+        train_labels: among equally frequent ones the first by name is taken.
+    """
     counts = pd.Series(list(train_labels)).value_counts()
     answer = min(counts.index[counts == counts.max()])
-    return scores(table.assign(predicted=answer))
+    sure = {PROBABILITY + name: float(name == answer) for name in classes_of(table)}
+    return table.assign(predicted=answer, **sure)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a table of predictions; names such as "NA" or "007" stay the text they are."""
+    names = dict.fromkeys(("path", "group", "label", "predicted"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 
 def worst_errors(table: pd.DataFrame, n: int) -> pd.DataFrame:

@@ -46,6 +46,14 @@ def classes_of(training: Training) -> list[str]:
     return list(config_of(training).train_dataloader.dataset.classes)
 
 
+def input_shape(training: Training) -> tuple[int, int, int, int, int]:
+    """Shape of one view of one clip as the network takes it: [1, 3, T, height, width]."""
+    backbone = config_of(training).model.backbone
+    side = backbone.img_size
+    height, width = (side, side) if isinstance(side, int) else side
+    return 1, 3, backbone.num_frames, height, width
+
+
 def autocast(compute: Compute) -> torch.autocast:
     """Autocast to the precision of `compute`; without effect for float32."""
     low = compute.precision != "float32"

@@ -1,7 +1,9 @@
 """Views of a clip in tests: which there are, and the predictions of each, kept in a file.
 
-The paper tests on one clip of frames and three crops (arXiv 2102.05095, section 4), and averages
-the probabilities of the views.
+The paper tests on one clip of frames and three square crops (arXiv 2102.05095, section 4), and
+averages the probabilities of the views. Here training squeezes nearly whole pictures into the
+square, and what a label is about may stand at the edge: the crops are those of training, and the
+third one is the whole picture.
 """
 
 import hashlib
@@ -24,11 +26,13 @@ from helpers.training.device import Compute
 from helpers.training.inference import config_of, probabilities_of
 from helpers.training.train import Training
 
-CROPS = {1: ("whole",), 3: ("left", "right", "middle")}
-"""Crops of a picture, all squeezed into the square that the network sees: the whole of it, as in
-validation, or three along the longer side (top, bottom and middle where that is the height)."""
+CROPS = {1: ("whole",), 3: ("left", "right", "whole")}
+"""Crops of a picture, all squeezed into the square that the network sees, as in training; where the
+height is the longer side, left is top and right is bottom."""
+SQUARES = ("left", "right", "middle")
+"""The paper's: three squares along the longer side, not squeezed."""
 SHARE = 0.85
-"""Of the longer side, that each of three crops keeps: what training crops at least."""
+"""Of the longer side, that the left and the right crop keep: as little as training keeps."""
 SQUARE, MIRROR = "square", "mirror"
 
 
@@ -45,8 +49,9 @@ class Views:
     def parse(cls, text: str) -> "Views":
         """Views from text: clips x crops, then "+square" or "+mirror" or both.
 
-        "1x3" is one clip and three crops, "4x1+mirror" four clips of the whole picture, each
-        mirrored too, "1x3+square" the paper's test.
+        "1x3" is one clip of frames and three crops: the whole picture, and its left and right
+        parts. "4x1+mirror" are four clips of the whole picture, each mirrored too. "1x3+square" is
+        the paper's test.
 
         Raises:
             ValueError: the text says something else.
@@ -70,7 +75,7 @@ class Views:
         rows = [
             {"clip": clip, "crop": crop, "mirrored": mirrored}
             for mirrored in ((False, True) if self.mirror else (False,))
-            for crop in CROPS[self.crops]
+            for crop in (SQUARES if self.square else CROPS[self.crops])
             for clip in range(self.clips)
         ]
         return pd.DataFrame(rows)
