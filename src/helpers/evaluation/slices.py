@@ -50,17 +50,29 @@ def slice_values(facts: pd.DataFrame, parts: int = PARTS) -> tuple[pd.DataFrame,
 
 
 def _names(values: pd.Series, parts: int) -> pd.Series:
-    if pd.api.types.is_bool_dtype(values):
-        return values.map({True: "yes", False: "no"})
-    if not pd.api.types.is_numeric_dtype(values):
-        return values.fillna("").astype(str)
+    numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if not numbers:
+        return values.map(_text).astype(str)
     if values.nunique() <= parts:
         return values.map(lambda value: "" if pd.isna(value) else f"{value:g}")
     edges = np.unique(values.quantile(np.linspace(0, 1, parts + 1)))
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    told = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges)]
-    names = pd.Series([told[k] for k in place], index=values.index)
-    return names.where(values.notna(), "")
+    if len(edges) < 3:  # most clips have one and the same number
+        usual = values.mode().iloc[0]
+        names = np.select(
+            [values < usual, values > usual], [f"below {usual:.3g}", f"above {usual:.3g}"],
+            f"{usual:.3g}",
+        )  # fmt: skip
+    else:
+        place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+        told = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges)]
+        names = np.array(told)[place]
+    return pd.Series(names, index=values.index).where(values.notna(), "")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return "" if pd.isna(value) else str(value)
 
 
 def slice_table(
