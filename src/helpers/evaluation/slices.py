@@ -56,8 +56,8 @@ def _names(values: pd.Series, parts: int) -> pd.Series:
     if values.nunique() <= parts:
         return values.map(lambda value: "" if pd.isna(value) else f"{value:g}")
     edges = np.unique(values.quantile(np.linspace(0, 1, parts + 1)))
-    if len(edges) < 3:  # most clips have one and the same number
-        usual = values.mode().iloc[0]
+    usual = values.mode().iloc[0]
+    if (values == usual).mean() > 0.5:  # most clips have one and the same number
         names = np.select(
             [values < usual, values > usual], [f"below {usual:.3g}", f"above {usual:.3g}"],
             f"{usual:.3g}",
