@@ -88,9 +88,20 @@ def test_the_planted_weakness_is_found_and_nothing_else(clips):
     inside = facts["light"] == "night"
     right = predictions["label"] == predictions["predicted"]
     assert row["top1"] == pytest.approx(right[inside].mean())
-    assert row["difference"] == pytest.approx(right[inside].mean() - right[~inside].mean())
+    surplus = right - right.groupby(predictions["label"]).transform("mean")
+    assert row["difference"] == pytest.approx(surplus[inside].mean() - surplus[~inside].mean())
+    assert row["difference"] == pytest.approx(-0.35, abs=0.1)
     assert row["low"] < row["top1"] < row["high"]
     assert sentences(found)[0].startswith("light night: top-1 0.")
+
+
+def test_a_slice_of_a_hard_class_is_not_weak_by_that():
+    hard = np.arange(720) // 2 % 2 == 0
+    predictions = table(np.random.default_rng(4).random(720) < np.where(hard, 0.4, 0.95))
+    facts = pd.DataFrame({"path": predictions["path"], "near": hard})
+    found = slice_table(predictions, slice_values(facts)[0]).set_index("slice")
+    assert found.loc["yes", "top1"] < 0.5 < found.loc["no", "top1"]
+    assert found.loc["yes", "difference"] == pytest.approx(0) and not found["worse"].any()
 
 
 def test_where_nothing_is_planted_nothing_is_named(clips):

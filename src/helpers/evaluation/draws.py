@@ -21,7 +21,9 @@ FEW_GROUPS = 10
 """With fewer recordings than this, clips are drawn within the drawn recordings too."""
 
 
-def clip_draws(groups: Sequence[str], n: int = 1000, seed: int = 0) -> np.ndarray:
+def clip_draws(
+    groups: Sequence[str], n: int = 1000, seed: int = 0, warn: bool = True
+) -> np.ndarray:
     """How often each clip stands in each draw of recordings with replacement.
 
     With fewer than `FEW_GROUPS` groups the clips of each drawn group are drawn too (two stages, as
@@ -34,6 +36,7 @@ def clip_draws(groups: Sequence[str], n: int = 1000, seed: int = 0) -> np.ndarra
         groups: recording of each clip.
         n: number of draws.
         seed: of the draws.
+        warn: whether the warnings are logged.
 
     Returns:
         int [n, clips].
@@ -41,8 +44,10 @@ def clip_draws(groups: Sequence[str], n: int = 1000, seed: int = 0) -> np.ndarra
     names = np.asarray(groups).astype(str)
     group = np.unique(names, return_inverse=True)[1]
     count = group.max() + 1
+    level = logging.WARNING if warn else logging.DEBUG
     if count == 1:
-        logger.warning(
+        logger.log(
+            level,
             "All %d clips belong to one group (%r): intervals draw single clips instead of groups "
             "and are too narrow if clips resemble each other. Give GROUP_PATTERN or a groups.csv "
             "to tell recordings apart.",
@@ -55,7 +60,8 @@ def clip_draws(groups: Sequence[str], n: int = 1000, seed: int = 0) -> np.ndarra
     times = rng.multinomial(units, np.full(units, 1 / units), size=n)
     draws = times[:, group]
     if 1 < count < FEW_GROUPS:
-        logger.warning(
+        logger.log(
+            level,
             "Only %d recordings: their clips are drawn too, since so few draws of whole recordings "
             "would tell little. Take the intervals as rough.",
             count,

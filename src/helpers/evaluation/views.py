@@ -30,7 +30,8 @@ def subsets(predictions: ViewPredictions) -> dict[str, list[int]]:
         for few in (crops[-1:], crops):
             inside = plain & table["clip"].isin(chosen) & table["crop"].isin(few)
             grids[f"{some} × {len(few)}"] = table.index[inside].tolist()
-    found = {**(single if len(crops) > 1 else {}), **grids}
+    known = list(grids.values())
+    found = {name: places for name, places in single.items() if places not in known} | grids
     if predictions.views.mirror:
         found["all, and mirrored"] = table.index.tolist()
     return found
