@@ -19,7 +19,8 @@ STATISTICS_FACTS = {
     "sharpness": "sharpness",
     "motion": "motion",
 }
-HEIGHT = "worker's height (% of picture)"
+HEIGHT = "worker's height (%)"
+"""Of the picture's height: how near the camera is."""
 
 
 def facts_of(

@@ -53,19 +53,25 @@ def _names(values: pd.Series, parts: int) -> pd.Series:
     if not numbers:
         return values.map(_text).astype(str)
     if values.nunique() <= parts:
-        return values.map(lambda value: "" if pd.isna(value) else f"{value:g}")
+        return values.map(lambda value: "" if pd.isna(value) else _number(value))
     edges = np.unique(values.quantile(np.linspace(0, 1, parts + 1)))
     usual = values.mode().iloc[0]
     if (values == usual).mean() > 0.5:  # most clips have one and the same number
         names = np.select(
-            [values < usual, values > usual], [f"below {usual:.3g}", f"above {usual:.3g}"],
-            f"{usual:.3g}",
+            [values < usual, values > usual],
+            [f"below {_number(usual)}", f"above {_number(usual)}"],
+            _number(usual),
         )  # fmt: skip
     else:
         place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-        told = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges)]
+        told = [f"{_number(low)} to {_number(high)}" for low, high in pairwise(edges)]
         names = np.array(told)[place]
     return pd.Series(names, index=values.index).where(values.notna(), "")
+
+
+def _number(value: float) -> str:
+    """Three digits, or all before the point where there are more."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _text(value: object) -> str:
@@ -152,7 +158,7 @@ def worst_slices(table: pd.DataFrame, most: int = 5) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame, most: int = 5) -> list[str]:
-    """Which slices are worse, in words; where none is shown, the lowest one and why it is none.
+    """Which slices are worse, in words; where none is shown, the one that comes nearest to it.
 
     Args:
         table: from `slice_table`.
@@ -164,7 +170,7 @@ def sentences(table: pd.DataFrame, most: int = 5) -> list[str]:
     worst = worst_slices(table, most)
     if len(worst):
         return [_told(row) + "." for row in worst.to_dict("records")]
-    lowest = tested.loc[tested["top1"].idxmin()].to_dict()
+    lowest = tested.loc[tested["difference"].idxmin()].to_dict()
     return [
         f"None of {len(tested)} slices is shown to be worse than the rest. Lowest: "
         f"{_told(lowest)}, which among so many may be chance."

@@ -1,7 +1,5 @@
 """What more views of a clip bring: accuracy by their number, and what they cost."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from helpers.evaluation.compare import Comparison, compare
@@ -12,29 +10,35 @@ from helpers.training.views import ViewPredictions
 def subsets(predictions: ViewPredictions) -> dict[str, list[int]]:
     """Sets of views to compare, by a name that says what is in them.
 
-    Each crop of the first clip alone, and then growing grids: half of the clips (evenly spread)
-    with one crop and with all, and at last with mirrored ones. The last set is all of them.
+    Each crop of the middle clip alone, and then growing grids of clips (evenly spread) with one crop
+    and with all, and at last with mirrored ones. The last set is all of them.
     """
     table = predictions.views.table
     crops = list(dict.fromkeys(table["crop"]))
     clips = predictions.views.clips
     plain = ~table["mirrored"]
-    middle = clips // 2
+    (middle,) = _spread(1, clips)
     single = {
         f"{crop}": table.index[plain & table["crop"].eq(crop) & table["clip"].eq(middle)].tolist()
         for crop in crops
     }
     grids = {}
     for some in sorted({1, 2, max(1, clips // 2), clips} & set(range(1, clips + 1))):
-        chosen = [round((k + 0.5) * clips / some - 0.5) for k in range(some)]
+        chosen = _spread(some, clips)
         for few in (crops[-1:], crops):
             inside = plain & table["clip"].isin(chosen) & table["crop"].isin(few)
-            grids[f"{some} × {len(few)}"] = table.index[inside].tolist()
+            name = f"{some} × {len(few)}" + (f" ({few[0]})" if len(few) < len(crops) else "")
+            grids[name] = table.index[inside].tolist()
     known = list(grids.values())
     found = {name: places for name, places in single.items() if places not in known} | grids
     if predictions.views.mirror:
         found["all, and mirrored"] = table.index.tolist()
     return found
+
+
+def _spread(some: int, clips: int) -> list[int]:
+    """Places of `some` of the clips, evenly spread."""
+    return [round((k + 0.5) * clips / some - 0.5) for k in range(some)]
 
 
 def by_views(
@@ -49,8 +53,8 @@ def by_views(
         seed: of the draws.
 
     Returns:
-        views, number, top1, low, high, gflops (10⁹ multiply-adds of a video), milliseconds (of the
-        network for a video, in the batches of the tests).
+        views, number, top1, low, high, multiply_adds_g (10⁹, of a video), milliseconds (of the network
+        for a video, in the batches of the tests).
     """
     draws = clip_draws(predictions.clips["group"], n, seed)
     rows = []
@@ -71,7 +75,7 @@ def by_views(
     return pd.DataFrame(rows)
 
 
-def gain_of_views(predictions: ViewPredictions, **settings: Mapping) -> Comparison | None:
+def gain_of_views(predictions: ViewPredictions, **settings: int) -> Comparison | None:
     """All views against a single one, on the same clips; None where there is only one.
 
     Args:
@@ -84,7 +88,7 @@ def gain_of_views(predictions: ViewPredictions, **settings: Mapping) -> Comparis
     alone = table.index[
         ~table["mirrored"]
         & table["crop"].eq(table["crop"].iloc[-1])
-        & table["clip"].eq(predictions.views.clips // 2)
+        & table["clip"].isin(_spread(1, predictions.views.clips))
     ]
     names = (f"the average of {len(table)} views", "one view")
     return compare(predictions.average(), predictions.average(alone), names, **settings)

@@ -167,7 +167,7 @@ def summary(
             x=top if inside else v, y=name, text=f"{v:.3f}", xanchor="left" if inside else "center",
             xshift=8 if inside else 0, yshift=0 if inside else 18,
         )  # fmt: skip
-    dress(fig, "Scores on the test part", COLUMN, 140 + 56 * len(names), 1)
+    dress(fig, "Scores on the test part", COLUMN, 166 + 56 * len(names), 2)
     fig.update_xaxes(title_text="score", range=[0, 1.02])
     fig.update_yaxes(range=[len(names) - 0.5, -0.6], **CATEGORIES)
     return fig

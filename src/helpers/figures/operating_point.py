@@ -37,7 +37,7 @@ def trade_off(
         x=threshold, y=1.08, text=f"threshold {threshold:.3f}",
         xanchor="left" if right else "right", xshift=4 if right else -4,
     )  # fmt: skip
-    dress(fig, "Alarm from which probability of danger on?", COLUMN, 480, 2)
+    dress(fig, "Alarm from which probability of danger on?", COLUMN, 500, 4)
     fig.update_xaxes(title_text="threshold on the probability of danger", range=[0, 1.01])
     fig.update_yaxes(title_text="share of clips", range=[0, 1.14])
     return fig
@@ -48,7 +48,7 @@ def costs(curve: pd.DataFrame, places: Mapping[str, float]) -> go.Figure:
 
     Args:
         curve: columns x, chosen, fixed, always, never.
-        places: places on the axis by what they stand for, such as "1 miss = 10 alarms".
+        places: places on the axis by short names, such as "1 : 100", a miss and its false alarms.
     """
     fig = go.Figure()
     for name, column, line in (
@@ -58,15 +58,11 @@ def costs(curve: pd.DataFrame, places: Mapping[str, float]) -> go.Figure:
         ("threshold for each", "chosen", {"color": INK}),
     ):
         fig.add_scatter(x=curve["x"], y=curve[column], mode="lines", line=line, name=name)
-    for rank, (name, x) in enumerate(places.items()):
+    for name, x in places.items():
         fig.add_vline(x=x, line={"color": GREY, "width": 1})
-        fig.add_annotation(
-            x=x, y=0.56 - 0.055 * rank, text=name, xanchor="left" if x < 0.6 else "right",
-            xshift=4 if x < 0.6 else -4, bgcolor="rgba(255,255,255,0.85)",
-        )  # fmt: skip
-    dress(fig, "What errors cost", COLUMN, 470, 2)
-    fig.update_xaxes(
-        title_text="weight of missed dangers (share of the possible cost)", range=[0, 1]
-    )
+        fig.add_annotation(x=x, y=0.6, text=name, yanchor="bottom")
+    dress(fig, "What errors cost", COLUMN, 490, 3)
+    fig.update_xaxes(title_text="weight of missed dangers, 0 to 1", range=[0, 1])
     fig.update_yaxes(title_text="cost (1: wrong on every clip)", range=[0, 0.6])
+    fig.update_layout(legend_y=1.07)
     return fig
