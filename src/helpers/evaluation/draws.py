@@ -8,7 +8,7 @@ evaluation, and every comparison of models, is made from these draws.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -129,15 +129,26 @@ def drawn_means(hits: np.ndarray, draws: np.ndarray) -> np.ndarray:
 @contextmanager
 def warnings_once() -> Iterator[None]:
     """Let `clip_draws` say once what holds for every table that is drawn within the block."""
-    said: set[str] = set()
-
-    def is_new(record: logging.LogRecord) -> bool:
-        new = record.msg not in said
-        said.add(record.msg)
-        return new
-
+    is_new = _news()
     logger.addFilter(is_new)
     try:
         yield
     finally:
         logger.removeFilter(is_new)
+
+
+def warn_once() -> None:
+    """From now on let `clip_draws` say each warning a single time, for a notebook of many draws."""
+    logger.addFilter(_news())
+
+
+def _news() -> Callable[[logging.LogRecord], bool]:
+    """A filter that lets each message through once."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        new = record.getMessage() not in said
+        said.add(record.getMessage())
+        return new
+
+    return is_new

@@ -10,8 +10,8 @@ from helpers.training.views import ViewPredictions
 def subsets(predictions: ViewPredictions) -> dict[str, list[int]]:
     """Sets of views to compare, by a name that says what is in them.
 
-    Each crop of the middle clip alone, and then growing grids of clips (evenly spread) with one crop
-    and with all, and at last with mirrored ones. The last set is all of them.
+    Each crop of the middle clip alone, and then growing grids of clips (evenly spread), with one
+    crop and with all, and at last with mirrored ones. The last set is all of them.
     """
     table = predictions.views.table
     crops = list(dict.fromkeys(table["crop"]))
@@ -53,8 +53,8 @@ def by_views(
         seed: of the draws.
 
     Returns:
-        views, number, top1, low, high, multiply_adds_g (10⁹, of a video), milliseconds (of the network
-        for a video, in the batches of the tests).
+        views, number, top1, low, high, multiply_adds_g (10⁹, of a video), milliseconds (of the
+        network for a video, in the batches of the tests).
     """
     draws = clip_draws(predictions.clips["group"], n, seed)
     rows = []
