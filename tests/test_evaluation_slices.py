@@ -182,7 +182,9 @@ def yard(tmp_path):
 def test_what_lies_beside_a_clip_is_read_and_what_is_missing_left_out(yard):
     manifest, folder = yard
     statistics = pd.DataFrame({"path": ["a.mp4"], "brightness": [40.0]})
-    facts = facts_of(["c.mp4", "a.mp4", "b.mp4"], folder, manifest, statistics).set_index("path")
+    statistics.to_csv(folder / "statistics.csv", index=False)
+    file = folder / "statistics.csv"
+    facts = facts_of(["c.mp4", "a.mp4", "b.mp4"], folder, manifest, file).set_index("path")
     known = facts.loc["a.mp4"]
     assert (known["light"], known["weather"], known["lens drops"]) == ("night", "fog", True)
     assert known["worker to bucket (m)"] == 2.5 and known["excavator to track (m)"] == -1

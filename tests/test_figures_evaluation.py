@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.figures import calibration, curves, evaluation, operating_point
-from helpers.figures.slices import MOST, WORSE, slices
+from helpers.figures import confidence, danger, evaluation, threshold_curves
 from helpers.figures.style import COLUMN, PAGE
-from helpers.figures.views import by_views
+from helpers.figures.view_costs import by_views
+from helpers.figures.weak_spots import MOST, WORSE, slices
 
 
 def lines(fig):
@@ -23,7 +23,7 @@ def test_roc_names_areas_and_draws_averages_dashed_over_chance():
         }
     )
     areas = pd.DataFrame({"class": ["a", "micro average"], "AUC": [0.75, 0.8]})
-    fig = curves.roc(rows, areas)
+    fig = threshold_curves.roc(rows, areas)
     assert set(lines(fig)) == {"a, AUC 0.750", "micro average, AUC 0.800"}
     assert lines(fig)["micro average, AUC 0.800"].line.dash == "dash"
     assert list(fig.data[0].x) == list(fig.data[0].y) == [0, 1]
@@ -44,7 +44,7 @@ def bins(accuracy):
 
 
 def test_reliability_sets_both_beside_the_diagonal_and_counts_below():
-    fig = calibration.reliability(bins([0.4, 0.7]), bins([0.5, 0.9]), (0.18, 0.0))
+    fig = confidence.reliability(bins([0.4, 0.7]), bins([0.5, 0.9]), (0.18, 0.0))
     drawn = lines(fig)
     assert set(drawn) == {"as it is, ECE 0.180", "with temperature, ECE 0.000"}
     raw = drawn["as it is, ECE 0.180"]
@@ -59,7 +59,7 @@ def test_risk_begins_at_the_surest_and_ends_at_the_share_of_errors():
     )
     areas = {name: {"value": value} for name, value in
              (("aurc", 0.1), ("best", 0.05), ("random", 0.25))}  # fmt: skip
-    drawn = lines(calibration.risk_coverage(curve, areas))
+    drawn = lines(confidence.risk_coverage(curve, areas))
     assert list(drawn["model, area 0.100"].y) == [0, 0.25]
     assert list(drawn["best order, 0.050"].y) == [0, 0.25]
     assert list(drawn["any order, 0.250"].y) == [0.25, 0.25]
@@ -67,7 +67,7 @@ def test_risk_begins_at_the_surest_and_ends_at_the_share_of_errors():
 
 def test_the_threshold_stands_in_both_parts():
     rows = pd.DataFrame({"threshold": [0, 0.5], "recall": [1, 0.8], "false_alarms": [1, 0.2]})
-    fig = operating_point.trade_off(rows, rows, 0.3, (0.2, 0.4))
+    fig = danger.trade_off(rows, rows, 0.3, (0.2, 0.4))
     assert len(fig.data) == 4
     assert [shape.x0 for shape in fig.layout.shapes] == [0.2, 0.3]
     assert fig.layout.annotations[0].text == "threshold 0.300"
@@ -76,7 +76,7 @@ def test_the_threshold_stands_in_both_parts():
 def test_costs_show_trivial_rules_and_mark_places():
     x = np.array([0.0, 0.5, 1.0])
     curve = pd.DataFrame({"x": x, "chosen": 0 * x, "fixed": x / 2, "always": 1 - x, "never": x})
-    fig = operating_point.costs(curve, {"1 : 10": 0.1})
+    fig = danger.costs(curve, {"1 : 10": 0.1})
     assert set(lines(fig)) == {
         "alarm on every clip", "never alarm", "operating point", "threshold for each"
     }  # fmt: skip

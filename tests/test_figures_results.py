@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.figures import attention, curves, evaluation, training
+from helpers.figures import attention, evaluation, threshold_curves, training
 from helpers.figures.style import COLUMN, PAGE, class_colours
 
 CLASSES = ["Bucket-Worker", "Cabin-Worker", "Other"]
@@ -62,7 +62,7 @@ def test_precision_recall_names_areas_and_draws_averages_dashed():
         }
     )
     ap = pd.DataFrame({"class": ["Other", "micro average", "macro average"], "AP": [0.9, 0.8, 0.7]})
-    fig = curves.precision_recall(rows, ap)
+    fig = threshold_curves.precision_recall(rows, ap)
     assert [t.name for t in fig.data] == ["Other, AP 0.900", "micro average, AP 0.800"]
     assert fig.data[1].line.dash == "dash"
     assert fig.data[0].line.color == class_colours(["Other"])["Other"]

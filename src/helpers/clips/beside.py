@@ -27,7 +27,7 @@ def facts_of(
     paths: Sequence[str],
     data_folder: Path | str,
     manifest: pd.DataFrame,
-    statistics: pd.DataFrame | None = None,
+    statistics: Path | None = None,
 ) -> pd.DataFrame:
     """Properties of clips, for slices of an evaluation.
 
@@ -35,8 +35,8 @@ def facts_of(
         paths: of the clips, as in the manifest.
         data_folder: what they are relative to.
         manifest: columns path, duration (s), fps, width, height (pixels).
-        statistics: columns path, brightness, contrast, sharpness, motion (see
-            `helpers.clips.measures.Measures`); None without them.
+        statistics: statistics.csv, columns path, brightness, contrast, sharpness, motion (see
+            `helpers.clips.measures.Measures`); None, or a file that is not there, without them.
 
     Returns:
         One row per path. Of JSON files beside the clips: text and yes/no entries of `conditions`
@@ -49,8 +49,10 @@ def facts_of(
     table["resolution"] = [f"{w}×{h}" for w, h in zip(rows["width"], rows["height"], strict=True)]
     for name, title in MANIFEST_FACTS.items():
         table[title] = rows[name].to_numpy(float)
-    if statistics is not None:
-        measured = statistics.set_index("path").reindex(list(paths))
+    if statistics is not None and statistics.exists():
+        measured = (
+            pd.read_csv(statistics, dtype={"path": str}).set_index("path").reindex(list(paths))
+        )
         for name, title in STATISTICS_FACTS.items():
             if name in measured:
                 table[title] = measured[name].to_numpy(float)

@@ -10,6 +10,7 @@ from helpers.evaluation.metrics import classes_of
 from helpers.evaluation.operating_point import (
     Demand,
     OperatingPoint,
+    axis_of,
     choose_threshold,
     cost_curve,
     demand,
@@ -47,6 +48,12 @@ class Alarm:
         """Alarms on harmless test clips, the surest first."""
         rows = self.clips[~self.clips["danger"] & self.clips["alarm"]]
         return rows.sort_values(["score", "path"], ascending=[False, True], ignore_index=True)
+
+    @property
+    def places(self) -> dict[str, float]:
+        """Places on the axis of the cost curve where one miss costs so many false alarms."""
+        prevalence = self.demand.prevalence
+        return {f"1 : {cost}": axis_of(cost, prevalence) for cost in MISS_COSTS}
 
     def value(self, quantity: str) -> dict[str, float]:
         """Value, low and high of a quantity of `judged`."""

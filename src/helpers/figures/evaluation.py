@@ -1,4 +1,4 @@
-"""How good the predictions are: confusion, scores, worst errors. Curves are in `curves`."""
+"""How good the predictions are: confusion, scores, worst errors."""
 
 from collections.abc import Mapping, Sequence
 
