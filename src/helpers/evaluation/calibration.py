@@ -101,7 +101,8 @@ def beside(before: dict[str, dict], after: dict[str, dict]) -> pd.DataFrame:
 def fit_temperature(table: pd.DataFrame) -> float:
     """The temperature that makes the true classes most probable (section 4.2 of the paper).
 
-    Fit it on validation. Above 1 the model was too sure, below 1 not sure enough.
+    Fit it on validation. Above 1 the model was too sure, below 1 not sure enough; at an end of
+    `TEMPERATURES` where the probabilities tell nothing, or there are too few clips to say.
 
     Args:
         table: predictions.
