@@ -27,8 +27,8 @@ STEPS :=
 ARGS :=
 UPGRADE :=
 
-SETTINGS := NAME PROFILE DATA GROUP_PATTERN ANNOTATIONS FPS SEED EPOCHS VARIANT MODEL RECIPE FOLDS GRID \
-  TENSORBOARD WANDB
+SETTINGS := NAME PROFILE DATA GROUP_PATTERN ANNOTATIONS FPS SEED EPOCHS VARIANT MODEL RECIPE FOLDS VIEWS \
+  DANGERS ALARM COMPARE GRID TENSORBOARD WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
@@ -51,6 +51,10 @@ help: ## list the targets and the settings of a run
 	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
 	@echo "  RECIPE='lr=0.001 accumulate=4 compile=true'               how it is trained"
 	@echo "  FOLDS=5            cross-validation too, by recordings; FOLDS=groups leaves out one at a time"
+	@echo "  VIEWS=4x3          views of a clip in tests: clips of frames x crops"
+	@echo "  DANGERS='A,B'      classes that are dangers"
+	@echo "  ALARM='recall=0.9 prevalence=0.001'   what is asked of the alarm"
+	@echo "  COMPARE=other      run whose predictions are compared"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv

@@ -6,14 +6,13 @@ import pytest
 
 from helpers.evaluation.bootstrap import bootstrap_intervals
 from helpers.evaluation.compare import (
-    clip_draws,
     compare,
-    drawn_confusions,
     holm,
     mcnemar,
     say_probability,
     signed,
 )
+from helpers.evaluation.draws import clip_draws, drawn_confusions
 from helpers.evaluation.metrics import SCORES_OF_CONFUSION, classes_of, confusion
 
 CLASSES = ["Bucket-Worker", "Other"]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.figures import attention, evaluation, folds, training
+from helpers.figures import attention, evaluation, folds, threshold_curves, training
 from helpers.figures.style import COLUMN, PAGE, class_colours
 
 CLASSES = ["Bucket-Worker", "Cabin-Worker", "Other"]
@@ -54,7 +54,7 @@ def test_confusion_of_many_classes_takes_the_page_and_leaves_zeros_out():
 
 
 def test_precision_recall_names_areas_and_draws_averages_dashed():
-    curves = pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "class": ["Other", "Other", "micro average", "micro average"],
             "recall": [0, 1, 0, 1],
@@ -62,7 +62,7 @@ def test_precision_recall_names_areas_and_draws_averages_dashed():
         }
     )
     ap = pd.DataFrame({"class": ["Other", "micro average", "macro average"], "AP": [0.9, 0.8, 0.7]})
-    fig = evaluation.precision_recall(curves, ap)
+    fig = threshold_curves.precision_recall(rows, ap)
     assert [t.name for t in fig.data] == ["Other, AP 0.900", "micro average, AP 0.800"]
     assert fig.data[1].line.dash == "dash"
     assert fig.data[0].line.color == class_colours(["Other"])["Other"]
@@ -107,12 +107,19 @@ def test_folds_stand_beside_their_mean_and_all_clips():
     assert fig.layout.shapes[0].x0 == 0.25 and fig.layout.width == COLUMN
 
 
-def test_the_sheet_of_errors_tells_true_and_predicted_class_and_probability():
+def test_the_sheet_of_errors_tells_true_and_predicted_class_and_both_probabilities():
     errors = pd.DataFrame(
-        {"label": ["Other"], "predicted": ["Cabin-Worker"], "probability": [0.97]}
+        {
+            "path": ["a.mp4"],
+            "label": ["Other"],
+            "predicted": ["Cabin-Worker"],
+            "probability": [0.97],
+            "probability_of_label": [0.02],
+        }
     )
-    fig = evaluation.errors_sheet([np.zeros((20, 30, 3), np.uint8)], errors)
-    assert fig.layout.annotations[0].text == "Other →<br>Cabin-Worker, 97 %"
+    fig = evaluation.errors_sheet([np.zeros((3, 20, 30, 3), np.uint8)], errors)
+    assert fig.layout.annotations[0].text == "Other (2 %) → Cabin-Worker (97 %)<br>a.mp4"
+    assert len(fig.layout.images) == 1
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import helpers.runs
-from helpers.files import read_json, whole_file, write_json, write_table
+from helpers.files import null_for_nan, read_json, whole_file, write_json, write_table
 from helpers.paths import yard_folder
 from helpers.profiles import PROFILES
 from helpers.runs import RunError, open_run, provenance
@@ -176,3 +176,8 @@ class TestWholeFile:
         path = write_table(tmp_path / "t.csv", table)
         assert path.read_text(encoding="utf-8") == 'path,frames\n"a/ü, b.mp4",3\n'
         assert pd.read_csv(path).equals(table)
+
+
+def test_numbers_that_are_not_finite_become_null_at_any_depth():
+    value = {"a": [1.5, float("nan"), (float("inf"), "x")], "b": {"c": None, "d": True}}
+    assert null_for_nan(value) == {"a": [1.5, None, [None, "x"]], "b": {"c": None, "d": True}}

@@ -31,11 +31,12 @@ from helpers.paths import kept_frames
 from helpers.profiles import PROFILES
 from helpers.training.config import build_config, identity
 from helpers.training.device import Compute, choose_compute, loader_workers
-from helpers.training.inference import ClipReader, classes_of, load_model, predict
+from helpers.training.inference import ClipReader, classes_of, load_model
 from helpers.training.log import read_scalars
 from helpers.training.plan import classes_of_run, keep_frames, parts_of_clips, plan_images
 from helpers.training.runner import CpuAmpOptimWrapper, NotebookRunner
 from helpers.training.train import TrainingError, load_training, newest_checkpoint, train
+from helpers.training.views import Views, predict_views
 
 FILES = {"asked.json", "best.pth", "config.py", "last.pth", "training.json"}
 
@@ -433,7 +434,7 @@ class TestPrediction:
 
     @pytest.fixture(scope="class")
     def table(self, model, trained):
-        return predict(model, trained[-1], CPU)
+        return predict_views(model, trained[-1], CPU).average()
 
     def test_one_row_per_test_clip_in_the_manifests_order(self, table):
         assert list(table) == ["path", "group", "label", "predicted", "p_a", "p_b"]
@@ -449,7 +450,7 @@ class TestPrediction:
         assert (table["predicted"] == table["label"]).all()
 
     def test_mirrored_view_is_averaged_with_the_clip_itself(self, model, trained, table):
-        both = predict(model, trained[-1], CPU, mirror=True)
+        both = predict_views(model, trained[-1], CPU, views=Views(1, 1, mirror=True)).average()
         reader = ClipReader(model, trained[-1])
         for row, alone in zip(both.itertuples(), table.itertuples(), strict=True):
             mirrored = reader.read(row.path).inputs.flip(-1)
@@ -458,7 +459,7 @@ class TestPrediction:
             assert row.p_a == pytest.approx((alone.p_a + scores[0].item()) / 2, abs=1e-5)
 
     def test_validation_part_scores_as_it_did_in_training(self, model, trained):
-        table = predict(model, trained[-1], CPU, part="val")
+        table = predict_views(model, trained[-1], CPU, part="val").average()
         assert set(table["group"]) == {"cam2"}
         accuracy = (table["predicted"] == table["label"]).groupby(table["label"]).mean().mean()
         assert accuracy == trained[-1].best_score
@@ -495,7 +496,7 @@ class TestPrediction:
 
     def test_it_needs_nothing_that_training_has_set_up(self, trained, table):
         with DefaultScope.overwrite_default_scope("mmengine"):
-            again = predict(load_model(trained[-1], CPU), trained[-1], CPU)
+            again = predict_views(load_model(trained[-1], CPU), trained[-1], CPU).average()
         assert again.equals(table)
 
     def test_last_weights_are_loaded_when_asked_for(self, trained):
@@ -693,7 +694,7 @@ class TestCompute:
         assert len(values) == 2 and np.isfinite(values).all()
         weights = weights_in(training.best)
         assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
-        table = predict(load_model(training, compute), training, compute)
+        table = predict_views(load_model(training, compute), training, compute).average()
         np.testing.assert_allclose(table[["p_a", "p_b"]].sum(axis=1), 1, atol=1e-6)
 
 

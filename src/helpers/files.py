@@ -1,6 +1,7 @@
 """Files that are either whole or absent: written beside their name, then renamed."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,15 @@ def write_json(path: Path, value: Any) -> Path:
     with whole_file(path) as part:
         part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def null_for_nan(value: Any) -> Any:
+    """Numbers that are not finite as None, at any depth: JSON has no NaN, and others refuse it."""
+    if isinstance(value, dict):
+        return {key: null_for_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [null_for_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: Path) -> Any:

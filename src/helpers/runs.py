@@ -8,6 +8,7 @@ duplicates.csv  clips that are copies       groups-suggested.csv  scenes, where 
 training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
 folds/          a run per fold              (of a cross-validation)
+predictions_val.csv  of validation          views/          the predictions of every view
 notebooks/      executed copies             figures/ tables/  what they exported
 """
 
@@ -93,6 +94,14 @@ class Run:
     @property
     def predictions(self) -> Path:
         return self.folder / "predictions.csv"
+
+    @property
+    def validation_predictions(self) -> Path:
+        return self.folder / "predictions_val.csv"
+
+    @property
+    def views(self) -> Path:
+        return self.folder / "views"
 
     @property
     def metrics(self) -> Path:

@@ -1,14 +1,17 @@
 """mmaction2 transforms that read clips through PyAV or from kept frames.
 
-`OpenClip`, then one of mmaction2's samplers (`UniformSample`), then `ReadClip`; its own `Resize`,
-`RandomResizedCrop`, `CenterCrop`, `Flip`, `FormatShape` and `PackActionInputs` follow. Importing
-this module registers both in mmaction2's TRANSFORMS.
+`OpenClip`, then `SampleViews` or a sampler of mmaction2 (`UniformSample`), then `ReadClip`;
+`ThreeCrops` and mmaction2's `Resize`, `RandomResizedCrop`, `Flip`, `FormatShape`,
+`PackActionInputs` follow. Importing this module registers them in mmaction2's TRANSFORMS.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from helpers import compat  # noqa: F401  # isort: skip
+from mmaction.datasets.transforms import UniformSample
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
@@ -100,3 +103,83 @@ class ReadClip(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(short_side={self.short_side})"
+
+
+@TRANSFORMS.register_module()
+class SampleViews(BaseTransform):
+    """Sample several clips of frames from one video, each spread over its whole length.
+
+    Needs `total_frames` and `start_index`. Adds `frame_inds` (int64 [num_clips · clip_len], clip
+    after clip), `clip_len`, `num_clips` and `frame_interval`. The video falls into `clip_len`
+    segments of equal length, and the k-th clip takes of each the frame at (k + 1/2) / num_clips of
+    it. A single clip is that of mmaction2's `UniformSample` in tests, as validation sees it; with
+    several, that sampler takes the same frames again and again where segments are short.
+    """
+
+    def __init__(self, clip_len: int, num_clips: int = 1):
+        """Choose how much is sampled.
+
+        Args:
+            clip_len: frames of each clip.
+            num_clips: clips of a video.
+        """
+        self.clip_len, self.num_clips = clip_len, num_clips
+        self.single = UniformSample(clip_len, test_mode=True)
+
+    def transform(self, results: dict) -> dict:
+        """Choose the frames."""
+        if self.num_clips == 1:
+            return self.single.transform(results)
+        segment = (results["total_frames"] - 1) / self.clip_len
+        within = (np.arange(self.num_clips) + 0.5) / self.num_clips
+        places = (np.arange(self.clip_len) + within[:, None]) * segment
+        results["frame_inds"] = np.round(places).astype(np.int64).ravel() + results["start_index"]
+        results |= {"clip_len": self.clip_len, "num_clips": self.num_clips, "frame_interval": None}
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(clip_len={self.clip_len}, num_clips={self.num_clips})"
+
+
+@TRANSFORMS.register_module()
+class ThreeCrops(BaseTransform):
+    """Cut crops at the beginning and at the end of the longer side, and a third one.
+
+    Needs `imgs`; they become three times as many. The shorter side is kept whole. The third crop is
+    the whole picture, or where squares are asked for the middle one; order as in mmaction2's
+    `ThreeCrop`. A `Resize` to one size has to follow.
+    """
+
+    def __init__(self, share: float | None = None):
+        """Choose the size.
+
+        Args:
+            share: of the longer side that a crop keeps; None for squares, as the paper has them.
+
+        Raises:
+            ValueError: the share is not above 0 and at most 1.
+        """
+        if share is not None and not 0 < share <= 1:
+            raise ValueError(f"share={share}: give the part of the longer side, above 0 to 1.")
+        self.share = share
+
+    def transform(self, results: dict) -> dict:
+        """Cut the crops."""
+        height, width = results["imgs"][0].shape[:2]
+        longer, shorter = max(height, width), min(height, width)
+        length = shorter if self.share is None else round(self.share * longer)
+        parts = [slice(0, length), slice(longer - length, longer), slice(None)]
+        if self.share is None:
+            middle = (longer - length) // 2
+            parts[2] = slice(middle, middle + length)
+        cropped = [
+            img[:, part] if width >= height else img[part]
+            for part in parts
+            for img in results["imgs"]
+        ]
+        results["imgs"] = cropped
+        results["img_shape"] = cropped[0].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(share={self.share})"

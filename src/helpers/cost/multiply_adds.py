@@ -4,6 +4,7 @@ The "TFLOPs" of the paper (arXiv 2102.05095, tables 2 and 5) are multiply-adds, 
 views of a video: its 0.59 for TimeSformer is 3 crops × 195.8 G.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -98,6 +99,16 @@ def count_multiply_adds(network: nn.Module, clips: tuple[int, ...]) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(inputs)
     return counter.get_total_flops() // 2  # torch counts a multiply-add as two operations
+
+
+def network_multiply_adds(network: nn.Module, clips: tuple[int, ...]) -> int:
+    """`count_multiply_adds` of a network that is there, without computing anything on its device.
+
+    Args:
+        network: any; it stays as it is.
+        clips: shape of the input, such as [1, 3, T, height, width].
+    """
+    return count_multiply_adds(deepcopy(network).to("meta"), clips)
 
 
 def _division(step: Step, grid: tuple[int, int, int]) -> tuple[int, int]:

@@ -1,29 +1,22 @@
-"""Intervals of metrics by drawing whole recordings anew.
+"""Intervals of metrics of a table of predictions, from draws of whole recordings (`draws`)."""
 
-Clips of one recording are alike, so 800 clips of 12 cameras do not weigh as 800 independent
-trials. Drawing recordings (groups) with replacement, all their clips with them, keeps that
-likeness in the interval: the cluster bootstrap with percentile limits (Davison & Hinkley,
-Bootstrap Methods and their Application, 1997, sections 2.4 and 5.3).
-"""
-
-import logging
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from helpers.evaluation.draws import clip_draws, drawn_confusions, interval, limits, share_interval
 from helpers.evaluation.metrics import (
+    HEADLINE,
     SCORES_OF_CONFUSION,
+    TOP_K,
     classes_of,
     f1_of_confusion,
     precision_of_confusion,
     recall_of_confusion,
+    top_k_hits,
+    top_k_means_something,
 )
-
-logger = logging.getLogger(__name__)
-
-FEW_GROUPS = 10
-"""With fewer recordings than this, clips are drawn within the drawn recordings too."""
 
 
 def bootstrap_intervals(
@@ -35,10 +28,7 @@ def bootstrap_intervals(
 ) -> dict[str, dict[str, float]]:
     """Value and interval of metrics over recordings drawn with replacement.
 
-    With fewer than `FEW_GROUPS` groups the clips of each drawn group are drawn too (two stages, as
-    in section 3.8 there), and a logged warning says so: groups that happen to score alike would
-    otherwise give an interval without width. With fewer than two groups single clips are drawn,
-    and a logged warning says that the interval is too narrow where clips resemble each other.
+    `helpers.evaluation.draws.clip_draws` says how few groups, and a single one, are drawn.
 
     Args:
         table: predictions; the column `group` names each clip's recording.
@@ -51,16 +41,22 @@ def bootstrap_intervals(
         name → {"value", "low", "high"}; the value is that of the whole table.
     """
     whole, drawn = _drawn_confusions(table, n, seed)
-    return {
-        name: dict(
-            zip(
-                ("value", "low", "high"),
-                map(float, (metric(whole), *_limits(metric(drawn), level))),
-                strict=True,
-            )
-        )
-        for name, metric in metrics.items()
-    }
+    return {name: interval(metric(whole), metric(drawn), level) for name, metric in metrics.items()}
+
+
+def headline(table: pd.DataFrame, n: int = 1000, seed: int = 0) -> dict[str, dict[str, float]]:
+    """Intervals of top-1, mean class accuracy, macro-F1, kappa; top-5 where it means something.
+
+    Args:
+        table: predictions.
+        n: number of draws.
+        seed: of the draws.
+    """
+    found = bootstrap_intervals(table, HEADLINE, n, seed)
+    if top_k_means_something(classes_of(table)):
+        draws = clip_draws(table["group"], n, seed)
+        found[f"top{TOP_K}"] = share_interval(top_k_hits(table), draws)
+    return found
 
 
 def per_class_intervals(
@@ -82,7 +78,7 @@ def per_class_intervals(
     }
     parts = []
     for name, metric in metrics.items():
-        low, high = np.array([_limits(column, level) for column in metric(drawn).T], dtype=float).T
+        low, high = np.array([limits(column, level) for column in metric(drawn).T], dtype=float).T
         parts.append(
             pd.DataFrame(
                 {
@@ -97,50 +93,26 @@ def per_class_intervals(
     return pd.concat(parts, ignore_index=True)
 
 
-def _limits(values: np.ndarray, level: float) -> tuple[float, float]:
-    """Percentiles that enclose the middle `level` of the finite values; NaN if there is none."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return np.nan, np.nan
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return low, high
+def beside_limits(per_class: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
+    """Scores of the classes with their limits in columns of their own.
+
+    Args:
+        per_class: columns class and scores, from `helpers.evaluation.metrics.per_class`.
+        limits: from `per_class_intervals`.
+    """
+    wide = limits.pivot(index="class", columns="metric", values=["low", "high"])
+    columns = {}
+    for name in per_class:
+        columns[name] = per_class[name]
+        if ("low", name) in wide:
+            for end in ("low", "high"):
+                columns[f"{name}_{end}"] = per_class["class"].map(wide[end, name])
+    return pd.DataFrame(columns)
 
 
 def _drawn_confusions(table: pd.DataFrame, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Confusion matrix of the table [K, K], and of `n` draws of its groups [n, K, K].
-
-    A draw's matrix is the sum of the drawn groups' matrices, so clips are counted only once.
-    """
+    """Confusion matrix of the table [K, K], and of `n` draws of its groups [n, K, K]."""
+    if "path" in table:
+        table = table.sort_values("path")  # so that few groups, too, are drawn alike in any order
     classes = classes_of(table)
-    groups = table["group"].astype(str)
-    if groups.nunique() < 2:
-        logger.warning(
-            "All %d clips belong to one group (%r): intervals draw single clips instead of groups "
-            "and are too narrow if clips resemble each other. Give GROUP_PATTERN or a groups.csv "
-            "to tell recordings apart.",
-            len(table),
-            groups.iloc[0],
-        )
-        unit = np.arange(len(table))
-    else:
-        unit = pd.factorize(groups, sort=True)[0]
-    units, k = int(unit.max()) + 1, len(classes)
-    index = {name: position for position, name in enumerate(classes)}
-    by_unit = np.zeros((units, k, k), dtype=np.int64)
-    true = table["label"].map(index).to_numpy(int)
-    predicted = table["predicted"].map(index).to_numpy(int)
-    np.add.at(by_unit, (unit, true, predicted), 1)
-    rng = np.random.default_rng(seed)
-    if 2 <= groups.nunique() < FEW_GROUPS:
-        logger.warning(
-            "Only %d recordings: their clips are drawn too, since so few draws of whole recordings "
-            "would tell little. Take the intervals as rough.",
-            groups.nunique(),
-        )
-        chosen = rng.integers(units, size=(n, units))
-        sizes = by_unit.sum((1, 2))
-        shares = by_unit.reshape(units, -1) / sizes[:, None]
-        drawn = rng.multinomial(sizes[chosen], shares[chosen]).sum(1)
-        return by_unit.sum(0), drawn.reshape(n, k, k)
-    times = rng.multinomial(units, np.full(units, 1 / units), size=n)
-    return by_unit.sum(0), np.tensordot(times, by_unit, axes=1)
+    return drawn_confusions(table, classes, clip_draws(table["group"], n, seed))

@@ -4,7 +4,6 @@ Both models see the same clips of the same recordings, and what is hard for one 
 other. Differences are therefore taken clip by clip, and recordings are drawn once for both.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from helpers.evaluation.bootstrap import FEW_GROUPS
+from helpers.evaluation.draws import clip_draws, drawn_confusions, interval
 from helpers.evaluation.metrics import SCORES_OF_CONFUSION, classes_of
-
-logger = logging.getLogger(__name__)
 
 SIGNIFICANT = 0.05
 """A difference counts as shown below this probability of chance."""
@@ -47,6 +44,16 @@ class Comparison:
     def high(self) -> float:
         """Upper limit of `difference`."""
         return self.intervals["top1"]["high"]
+
+    def as_json(self) -> dict:
+        """For metrics.json: intervals of the differences, and what the tests say."""
+        return {
+            **{name: dict(told) for name, told in self.intervals.items()},
+            "p_value": self.p_value,
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "shown": self.shown,
+        }
 
     @property
     def shown(self) -> bool:
@@ -106,9 +113,7 @@ def compare(
     matrices = [drawn_confusions(table, classes, draws) for table in (one, two)]
     for name, metric in SCORES_OF_CONFUSION.items():
         (whole_one, drawn_one), (whole_two, drawn_two) = (map(metric, pair) for pair in matrices)
-        low, high = np.quantile(drawn_one - drawn_two, [(1 - level) / 2, (1 + level) / 2])
-        value = whole_one - whole_two
-        intervals[name] = {"value": float(value), "low": float(low), "high": float(high)}
+        intervals[name] = interval(whole_one - whole_two, drawn_one - drawn_two, level)
     right_one, right_two = ((t["label"] == t["predicted"]).to_numpy() for t in (one, two))
     only_first, only_second = int((right_one > right_two).sum()), int((right_two > right_one).sum())
     return Comparison(
@@ -120,6 +125,43 @@ def compare(
         clips=len(one),
         groups=one["group"].nunique(),
     )
+
+
+def compare_with(
+    table: pd.DataFrame, others: Mapping[str, pd.DataFrame], name: str, n: int = 1000, seed: int = 0
+) -> list[Comparison]:
+    """Compare one model with several others, each on the same clips.
+
+    Args:
+        table: predictions of the one.
+        others: predictions of the others, by name.
+        name: of the one.
+        n: number of draws.
+        seed: of the draws.
+
+    Raises:
+        ValueError: see `same_clips`.
+    """
+    return [compare(table, other, (name, told), n, seed) for told, other in others.items()]
+
+
+def compare_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Comparisons as a table.
+
+    Returns:
+        first, second, metric, difference (first minus second), low, high; and only_first,
+        only_second, p_value (McNemar), of top-1.
+    """
+    rows = []
+    for found in comparisons:
+        for metric, told in found.intervals.items():
+            row = {"first": found.names[0], "second": found.names[1], "metric": metric}
+            row |= {"difference": told["value"], "low": told["low"], "high": told["high"]}
+            if metric == "top1":
+                row |= {"only_first": found.only_first, "only_second": found.only_second}
+                row |= {"p_value": found.p_value}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -194,56 +236,6 @@ def same_clips(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
                     "predict both with one split."
                 )
     return ordered
-
-
-def clip_draws(groups: Sequence[str], n: int, seed: int) -> np.ndarray:
-    """How often each clip stands in each draw of recordings with replacement.
-
-    By the rules of `bootstrap_intervals`: all clips of a drawn recording; with fewer than
-    `FEW_GROUPS` recordings as many clips of it, drawn too; with a single one, clips alone.
-
-    Args:
-        groups: recording of each clip.
-        n: number of draws.
-        seed: of the draws.
-
-    Returns:
-        int [n, clips].
-    """
-    names = np.asarray(groups).astype(str)
-    group = np.unique(names, return_inverse=True)[1]
-    count = group.max() + 1
-    if count == 1:
-        logger.warning("All %d clips belong to one group: intervals are too narrow.", len(group))
-        group = np.arange(len(group))
-    units = group.max() + 1
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(units, np.full(units, 1 / units), size=n)
-    draws = times[:, group]
-    if 1 < count < FEW_GROUPS:
-        logger.warning("Only %d recordings: take the intervals as rough.", count)
-        for index in range(count):
-            clips = np.flatnonzero(group == index)
-            even = np.full(len(clips), 1 / len(clips))
-            draws[:, clips] = rng.multinomial(times[:, index] * len(clips), even)
-    return draws
-
-
-def drawn_confusions(
-    table: pd.DataFrame, classes: Sequence[str], draws: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Confusion matrix of a table [K, K], and of each draw of its clips [n, K, K].
-
-    Args:
-        table: predictions.
-        classes: in the order of the matrix.
-        draws: from `clip_draws`, [n, clips].
-    """
-    k = len(classes)
-    index = {name: place for place, name in enumerate(classes)}
-    true, predicted = (table[column].map(index).to_numpy(int) for column in ("label", "predicted"))
-    cells = np.eye(k * k)[true * k + predicted]  # [clips, K²]
-    return cells.sum(0).reshape(k, k), (draws.astype(float) @ cells).reshape(-1, k, k)
 
 
 def signed(value: float, decimals: int = 3) -> str:

@@ -7,6 +7,7 @@ Predictions of such a class still count, as errors of the clips they were made f
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,12 +130,27 @@ def macro_f1_of_confusion(matrix: np.ndarray) -> np.ndarray:
     return np.nanmean(f1_of_confusion(matrix), axis=-1)
 
 
+def kappa_of_confusion(matrix: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of confusion matrices [..., true, predicted] → [...].
+
+    (p_o - p_e) / (1 - p_e): how much of the agreement that chance leaves open is reached, where
+    chance keeps the shares of true and of predicted classes (Cohen, Educational and Psychological
+    Measurement 20, 1960). NaN where all clips are of one class and predicted as it.
+    """
+    n = matrix.sum((-2, -1))
+    expected = (matrix.sum(-1) * matrix.sum(-2)).sum(-1) / n**2
+    return _ratio(top1_of_confusion(matrix) - expected, 1 - expected)
+
+
 SCORES_OF_CONFUSION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "top1": top1_of_confusion,
     "mean_class_accuracy": mean_class_accuracy_of_confusion,
     "macro_f1": macro_f1_of_confusion,
 }
 """The metrics of `scores`, as functions of confusion matrices."""
+HEADLINE = SCORES_OF_CONFUSION | {"kappa": kappa_of_confusion}
+"""What the evaluation begins with."""
+TOP_K = 5
 
 
 def _diagonal(matrix: np.ndarray) -> np.ndarray:
@@ -143,7 +159,26 @@ def _diagonal(matrix: np.ndarray) -> np.ndarray:
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, NaN where `whole` is zero."""
+    part, whole = np.asarray(part), np.asarray(whole)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
+def top_k_means_something(classes: Sequence[str], k: int = TOP_K) -> bool:
+    """Whether drawing lots names the class among its first `k` in at most half of the clips.
+
+    With four classes top-5 is always 1, with six it is 0.83 by lot.
+    """
+    return 2 * k <= len(classes)
+
+
+def top_k_hits(table: pd.DataFrame, k: int = TOP_K) -> np.ndarray:
+    """Whether the true class is among the `k` most probable ones, bool [clip].
+
+    A class as probable as the true one counts as before it, so that ties never help.
+    """
+    truth, probabilities = truth_and_probabilities(table)
+    own = probabilities[truth][:, None]
+    return (probabilities >= own).sum(axis=1) <= k
 
 
 def per_class(table: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +204,7 @@ def per_class(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _truth_and_probabilities(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def truth_and_probabilities(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """One-hot true classes and probabilities, both [clip, class]."""
     classes = classes_of(table)
     truth = table["label"].to_numpy()[:, None] == np.array(classes, dtype=object)[None]
@@ -183,7 +218,7 @@ def average_precision(table: pd.DataFrame) -> pd.DataFrame:
     together; the macro average is the mean over the classes present.
     """
     classes = classes_of(table)
-    truth, probabilities = _truth_and_probabilities(table)
+    truth, probabilities = truth_and_probabilities(table)
     ap = [
         average_precision_score(truth[:, k], probabilities[:, k]) if truth[:, k].any() else np.nan
         for k in range(len(classes))
@@ -201,7 +236,7 @@ def precision_recall_curves(table: pd.DataFrame) -> pd.DataFrame:
     "micro average" stands for all pairs of clip and class together. Areas: `average_precision`.
     """
     classes = classes_of(table)
-    truth, probabilities = _truth_and_probabilities(table)
+    truth, probabilities = truth_and_probabilities(table)
     columns = [(c, truth[:, k], probabilities[:, k]) for k, c in enumerate(classes)]
     columns.append((MICRO, truth.ravel(), probabilities.ravel()))
     parts = []
@@ -235,9 +270,26 @@ def majority_class(table: pd.DataFrame, train_labels: Sequence[str]) -> dict[str
 
     Among equally frequent classes the first by name is taken.
     """
+    return scores(always(table, train_labels))
+
+
+def always(table: pd.DataFrame, train_labels: Sequence[str]) -> pd.DataFrame:
+    """A table of predictions in which every clip is said to be of the most frequent class.
+
+    Args:
+        table: predictions, whose clips are taken.
+        train_labels: among equally frequent ones the first by name is taken.
+    """
     counts = pd.Series(list(train_labels)).value_counts()
     answer = min(counts.index[counts == counts.max()])
-    return scores(table.assign(predicted=answer))
+    sure = {PROBABILITY + name: float(name == answer) for name in classes_of(table)}
+    return table.assign(predicted=answer, **sure)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a table of predictions; names such as "NA" or "007" stay the text they are."""
+    names = dict.fromkeys(("path", "group", "label", "predicted"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 
 def worst_errors(table: pd.DataFrame, n: int) -> pd.DataFrame:

@@ -5,9 +5,7 @@ in it. Where a classifier of these numbers beats chance on recordings it has not
 were filmed, cut or compressed differently, and a network may learn that in place of the action.
 """
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +16,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from helpers.evaluation import bootstrap
+from helpers.evaluation.bootstrap import bootstrap_intervals
+from helpers.evaluation.draws import warnings_once
 from helpers.evaluation.metrics import PROBABILITY, mean_class_accuracy_of_confusion
 
 NUISANCE = (
@@ -102,7 +101,7 @@ def nuisance(
     forest = RandomForestClassifier(
         TREES, class_weight="balanced", min_samples_leaf=LEAF, random_state=seed
     )
-    with _warnings_once():
+    with warnings_once():
         together = score(varied or list(features), forest)
         rows = [
             {"feature": name, **score([name], tree), **_medians(clips, name)} for name in varied
@@ -151,28 +150,11 @@ def _folds(clips: pd.DataFrame, seed: int) -> list[tuple[np.ndarray, np.ndarray]
     return [(fit, predict) for fit, predict in folds if len(fit) and len(predict)]
 
 
-@contextmanager
-def _warnings_once() -> Iterator[None]:
-    """Let the bootstrap say once what holds for every feature."""
-    said: set[str] = set()
-
-    def is_new(record: logging.LogRecord) -> bool:
-        new = record.msg not in said
-        said.add(record.msg)
-        return new
-
-    bootstrap.logger.addFilter(is_new)
-    try:
-        yield
-    finally:
-        bootstrap.logger.removeFilter(is_new)
-
-
 def _score(clips, features, model, folds, seed: int) -> dict[str, float]:
     """Mean class accuracy on unseen recordings: value, low, high."""
     table = predict_unseen(clips, features, model, folds)
     metric = {"accuracy": mean_class_accuracy_of_confusion}
-    return bootstrap.bootstrap_intervals(table, metric, seed=seed)["accuracy"]
+    return bootstrap_intervals(table, metric, seed=seed)["accuracy"]
 
 
 def _medians(clips: pd.DataFrame, feature: str) -> dict[str, float]:

@@ -21,14 +21,18 @@ from scipy.stats import t as student
 
 from helpers.evaluation.compare import (
     SIGNIFICANT,
-    clip_draws,
-    drawn_confusions,
     holm,
     same_clips,
     say_probability,
     signed,
 )
-from helpers.evaluation.metrics import SCORES_OF_CONFUSION, chance, classes_of
+from helpers.evaluation.draws import clip_draws, drawn_confusions
+from helpers.evaluation.metrics import (
+    SCORES_OF_CONFUSION,
+    chance,
+    classes_of,
+    read_predictions,
+)
 from helpers.models.patterns import SCHEME_NAMES
 from helpers.models.transformer import POSITIONS, SCHEMES
 
@@ -126,8 +130,7 @@ def load_study(trainings: pd.DataFrame, n: int = 1000, seed: int = 0) -> Study:
 def _read(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: run the study again, it trains what lacks.")
-    names = dict.fromkeys(("path", "group", "label", "predicted"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False)
+    return read_predictions(path)
 
 
 def _same_networks(row: dict, rows: pd.DataFrame) -> list[dict]:

@@ -1,4 +1,4 @@
-"""How good the predictions are: confusion, precision and recall, scores, worst errors."""
+"""How good the predictions are: confusion, scores, worst errors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +24,8 @@ METRICS = {
     "top1": "top-1",
     "mean_class_accuracy": "mean class accuracy",
     "macro_f1": "macro F1",
+    "kappa": "Cohen's kappa",
+    "top5": "top-5",
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
@@ -74,42 +76,6 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> go.Figure:
     fig.update_xaxes(title_text="predicted", **CATEGORIES, tickangle=-40)
     fig.update_yaxes(title_text="true", **CATEGORIES, autorange="reversed", showline=False)
     fig.update_xaxes(showline=False)
-    return fig
-
-
-def precision_recall(curves: pd.DataFrame, ap: pd.DataFrame) -> go.Figure:
-    """Precision against recall, one line per class; averages over all classes dashed in black.
-
-    Args:
-        curves: columns class, recall, precision.
-        ap: columns class, AP; rows that have no curve (a macro average) are told in the title.
-    """
-    area = ap.set_index("class")["AP"]
-    drawn = list(dict.fromkeys(curves["class"]))
-    averages = [name for name in area.index if name.endswith("average")]
-    colours = class_colours(name for name in area.index if name not in averages)
-    fig = go.Figure()
-    for name in drawn:
-        rows = curves[curves["class"] == name]
-        line = {"color": colours.get(name, INK), "shape": "vh"}
-        if name in averages:
-            line |= {"dash": "dash", "width": 2}
-        fig.add_scatter(
-            x=rows["recall"],
-            y=rows["precision"],
-            mode="lines",
-            line=line,
-            name=f"{escape(name)}, AP {area[name]:.3f}",
-        )
-    macro = [f"{name} AP {area[name]:.3f}" for name in averages if name not in drawn]
-    dress(fig, ", ".join(["Precision and recall", *macro]), COLUMN, 470 + 24 * len(drawn))
-    fig.update_layout(
-        showlegend=True,
-        legend={"orientation": "v", "y": -0.22, "yanchor": "top"},
-        margin_b=24,
-    )
-    fig.update_xaxes(title_text="recall", range=[0, 1.01])
-    fig.update_yaxes(title_text="precision", range=[0, 1.02])
     return fig
 
 
@@ -201,21 +167,55 @@ def summary(
             x=top if inside else v, y=name, text=f"{v:.3f}", xanchor="left" if inside else "center",
             xshift=8 if inside else 0, yshift=0 if inside else 18,
         )  # fmt: skip
-    dress(fig, "Scores on the test part", COLUMN, 140 + 56 * len(names), 1)
+    dress(fig, "Scores on the test part", COLUMN, 166 + 56 * len(names), 2)
     fig.update_xaxes(title_text="score", range=[0, 1.02])
     fig.update_yaxes(range=[len(names) - 0.5, -0.6], **CATEGORIES)
     return fig
 
 
-def errors_sheet(frames: Sequence[np.ndarray], errors: pd.DataFrame, columns: int = 4) -> go.Figure:
-    """A frame of each of the worst errors: true class → predicted class, and how sure.
+def errors_sheet(
+    clips: Sequence[np.ndarray],
+    errors: pd.DataFrame,
+    columns: int = 2,
+    title: str = "Most confident errors: true → predicted",
+) -> go.Figure:
+    """Frames of the worst errors: true class → predicted class, and how probable it holds each.
 
     Args:
-        frames: uint8 [H, W, 3], one per row of `errors`.
-        errors: columns label, predicted, probability.
+        clips: uint8 [T, H, W, 3], one per row of `errors`; their frames are shown side by side.
+        errors: columns path, label, predicted, probability (of the predicted class),
+            probability_of_label.
     """
     cells = []
-    for frame, row in zip(frames, errors.itertuples(), strict=True):
-        text = f"{escape(row.label)} →<br>{escape(row.predicted)}, {100 * row.probability:.0f} %"
-        cells.append(Picture(frame, text))
-    return picture_grid(cells, columns, "Most confident errors: true → predicted", PAGE)
+    for frames, row in zip(clips, errors.itertuples(), strict=True):
+        text = (
+            f"{escape(row.label)} ({100 * row.probability_of_label:.0f} %) → "
+            f"{escape(row.predicted)} ({100 * row.probability:.0f} %)"
+        )
+        cells.append(Picture(_side_by_side(frames), f"{text}<br>{escape(row.path)}"))
+    return picture_grid(cells, columns, title, PAGE)
+
+
+def alarms_sheet(clips: Sequence[np.ndarray], rows: pd.DataFrame, title: str) -> go.Figure:
+    """Frames of clips in which an alarm was missed or false, with the probability of danger.
+
+    Args:
+        clips: uint8 [T, H, W, 3], one per row.
+        rows: columns path, label, score.
+        title: of the sheet.
+    """
+    cells = [
+        Picture(
+            _side_by_side(frames),
+            f"{escape(row.label)}, danger {100 * row.score:.0f} %<br>{escape(row.path)}",
+        )
+        for frames, row in zip(clips, rows.itertuples(), strict=True)
+    ]
+    return picture_grid(cells, 2, title, PAGE)
+
+
+def _side_by_side(frames: np.ndarray) -> np.ndarray:
+    """[T, H, W, 3] as one picture, white lines between."""
+    line = np.full((frames.shape[1], max(1, frames.shape[2] // 60), 3), 255, np.uint8)
+    parts = [part for frame in frames for part in (line, frame)]
+    return np.concatenate(parts[1:], axis=1)

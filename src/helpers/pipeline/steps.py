@@ -31,9 +31,9 @@ STEPS = (
     ),
     Step(
         "03_evaluate",
-        settings=("NAME", "FOLDS"),
+        settings=("NAME", "FOLDS", "VIEWS", "DANGERS", "ALARM", "COMPARE"),
         reads=("manifest.csv", "split.csv", "training/training.json"),
-        writes=("predictions.csv", "metrics.json"),
+        writes=("predictions.csv", "predictions_val.csv", "metrics.json"),
     ),
     Step(
         "04_visualise_attention",

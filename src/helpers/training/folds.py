@@ -27,9 +27,10 @@ from helpers.files import write_table
 from helpers.runs import Run
 from helpers.training.choices import Choices
 from helpers.training.device import Compute
-from helpers.training.inference import load_model, predict
+from helpers.training.inference import load_model
 from helpers.training.plan import EXPLORE, keep_frames, parts_of_clips, plan_images, plan_training
 from helpers.training.train import load_training, train
+from helpers.training.views import ONE_VIEW, Views, load_or_predict_views
 
 TRAIN = "02_train_timesformer"
 FOLDER = "folds"
@@ -159,16 +160,16 @@ def finished_folds(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def predict_folds(run: Run, compute: Compute, mirror: bool = False) -> pd.DataFrame:
+def predict_folds(run: Run, compute: Compute, views: Views = ONE_VIEW) -> pd.DataFrame:
     """Predict every clip by the model that was trained without its fold.
 
     Args:
         run: whose folds are all trained.
         compute: device and precision.
-        mirror: average a clip and its mirror image.
+        views: of each clip, averaged; those that are up to date are not predicted again.
 
     Returns:
-        The table of `helpers.training.inference.predict` with the column fold; also written to
+        The table of `ViewPredictions.average` with the column fold; also written to
         `runs/<name>/folds/predictions.csv`.
 
     Raises:
@@ -180,8 +181,9 @@ def predict_folds(run: Run, compute: Compute, mirror: bool = False) -> pd.DataFr
         one = _fold_run(run, fold)
         one.require(one.training / "training.json", TRAIN)
         training = load_training(one.training)
-        table = predict(load_model(training, compute), training, compute, mirror=mirror)
-        tables.append(table.assign(fold=fold))
+        model = load_model(training, compute)
+        seen = load_or_predict_views(model, training, compute, one.folder / "views", views=views)
+        tables.append(seen.average().assign(fold=fold))
     pooled = pd.concat(tables, ignore_index=True)
     write_table(pooled_predictions(run), pooled)
     return pooled

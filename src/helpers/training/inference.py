@@ -1,16 +1,14 @@
-"""A trained model at work: load it, and predict the clips of a part."""
+"""A trained model at work: load it, and read and predict clips. `views` predicts whole parts."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_state_dict
+from mmengine.runner import load_state_dict
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from helpers.training.device import Compute
 from helpers.training.train import Training
@@ -27,7 +25,7 @@ def load_model(training: Training, compute: Compute, which: str = "best") -> nn.
     Returns:
         mmaction2's recogniser in evaluation mode.
     """
-    config = _config(training)
+    config = config_of(training)
     config.model.backbone.pretrained = None  # the training's own weights come instead
     model = MODELS.build(config.model)
     path = {"best": training.best, "last": training.last}[which]
@@ -36,7 +34,7 @@ def load_model(training: Training, compute: Compute, which: str = "best") -> nn.
     return model.to(compute.device).eval()
 
 
-def _config(training: Training) -> Config:
+def config_of(training: Training) -> Config:
     """The dumped config; what it names is found in mmaction2's registries from now on."""
     config = Config.fromfile(training.config)
     init_default_scope(config.default_scope)
@@ -45,7 +43,15 @@ def _config(training: Training) -> Config:
 
 def classes_of(training: Training) -> list[str]:
     """Class names in the order of the network's outputs."""
-    return list(_config(training).train_dataloader.dataset.classes)
+    return list(config_of(training).train_dataloader.dataset.classes)
+
+
+def input_shape(training: Training) -> tuple[int, int, int, int, int]:
+    """Shape of one view of one clip as the network takes it: [1, 3, T, height, width]."""
+    backbone = config_of(training).model.backbone
+    side = backbone.img_size
+    height, width = (side, side) if isinstance(side, int) else side
+    return 1, 3, backbone.num_frames, height, width
 
 
 def autocast(compute: Compute) -> torch.autocast:
@@ -55,48 +61,7 @@ def autocast(compute: Compute) -> torch.autocast:
     return torch.autocast(compute.device, dtype=dtype, enabled=low)
 
 
-@torch.no_grad()
-def predict(
-    model: nn.Module,
-    training: Training,
-    compute: Compute,
-    part: str = "test",
-    mirror: bool = False,
-) -> pd.DataFrame:
-    """Predict every clip of a part.
-
-    Args:
-        model: from `load_model`.
-        training: that it comes from.
-        compute: where it is.
-        part: "train", "val" or "test".
-        mirror: average the probabilities of two views, the clip and its mirror image.
-
-    Returns:
-        One row per clip: path, group, label, predicted, and per class its probability `p_<class>`.
-    """
-    config = _config(training)
-    loader = config.test_dataloader
-    loader.dataset.part = part
-    classes = list(loader.dataset.classes)
-    batches = Runner.build_dataloader(loader)
-    rows, probabilities = [], []
-    for batch in tqdm(batches, desc=f"Predicting {part}", mininterval=2):
-        views = [_scores(model, batch, compute)]
-        if mirror:
-            mirrored = [clip.flip(-1) for clip in batch["inputs"]]
-            views.append(_scores(model, batch | {"inputs": mirrored}, compute))
-        probabilities.append(np.mean(views, axis=0))
-    for index in range(len(batches.dataset)):
-        sample = batches.dataset.get_data_info(index)
-        row = {"path": sample["path"], "group": sample["group"]}
-        rows.append(row | {"label": classes[sample["label"]]})
-    table, scores = pd.DataFrame(rows), np.concatenate(probabilities)
-    table["predicted"] = [classes[best] for best in scores.argmax(1)]
-    return table.join(pd.DataFrame(scores, columns=[f"p_{name}" for name in classes]))
-
-
-def _scores(model: nn.Module, batch: dict, compute: Compute) -> np.ndarray:
+def probabilities_of(model: nn.Module, batch: dict, compute: Compute) -> np.ndarray:
     """Probabilities [clips, classes] of one view of a batch."""
     with autocast(compute):
         results = model.test_step(batch)
@@ -118,7 +83,7 @@ class ClipReader:
     """Reads single clips through the pipeline that testing uses."""
 
     def __init__(self, model: nn.Module, training: Training, part: str = "test") -> None:
-        settings = _config(training).test_dataloader.dataset
+        settings = config_of(training).test_dataloader.dataset
         settings.part = part
         self.dataset = DATASETS.build(settings)
         self.dataset.full_init()

@@ -29,9 +29,10 @@ from helpers.profiles import GRIDS
 from helpers.runs import Run
 from helpers.training.config import build_config
 from helpers.training.device import Compute
-from helpers.training.inference import load_model, predict
+from helpers.training.inference import load_model
 from helpers.training.plan import plan_images, training_counts
 from helpers.training.train import load_training, train
+from helpers.training.views import predict_views
 from helpers.yard import make_yard
 
 TRAIN = "02_train_timesformer"
@@ -241,7 +242,8 @@ def _run_cell(work: tuple[Config, LabelSet, Compute], threads: int) -> None:
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         training = train(config, clips)
         model = load_model(training, compute)
-        write_table(training.folder / PREDICTIONS, predict(model, training, compute))
+        predictions = predict_views(model, training, compute).average()
+        write_table(training.folder / PREDICTIONS, predictions)
 
 
 def finished(run: Run) -> pd.DataFrame:
