@@ -13,7 +13,7 @@ from tqdm import tqdm
 from helpers.explain.boxes import pointing, share_inside
 from helpers.explain.intervals import mean_interval, ratio_interval
 from helpers.explain.methods import CENTRE, RANDOM, Explainer, centre_prior, explain, logits
-from helpers.explain.perturbation import FRACTIONS, area, blurred, curves
+from helpers.explain.perturbation import area, blurred, curves
 
 RANDOM_ORDERS = 3
 """Orders drawn for each clip, whose mean a map is compared with."""

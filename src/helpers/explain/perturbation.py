@@ -83,9 +83,7 @@ def curves(
     # [methods, fractions, t, h, w]: the patches that are changed
     changed = torch.stack([places < count for count in counts], dim=1)
     masks = torch.cat((changed, ~changed), dim=1).flatten(0, 1)
-    found = [
-        probabilities(_mixed(clip, baseline, some))[:, target] for some in masks.split(batch)
-    ]
+    found = [probabilities(_mixed(clip, baseline, some))[:, target] for some in masks.split(batch)]
     inner = torch.cat(found).float().view(len(maps), 2, -1)
     ends = probabilities(torch.cat((clip, baseline)))[:, target].float()
     whole, empty = (end.expand(len(maps), 1) for end in ends)

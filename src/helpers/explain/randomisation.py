@@ -3,8 +3,8 @@
 Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv 1810.03292), section 4: from the output to
 the input one layer after the other loses its weights (cascading randomisation), and the map of what
 is left is compared with the map of the trained model by rank correlation. A map that stays alike is
-made by the network's build or by the picture, and tells nothing of what was learnt. Here the entries
-of each weight are shuffled, which leaves the sizes of all weights as training made them.
+made by the network's build or by the picture, and tells nothing of what was learnt. Here the
+entries of each weight are shuffled, which leaves the sizes of all weights as training made them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,5 @@ def sanity_check(
         made = whole if stage == "none" else explain(explainers, broken, clips, classes)
         for method, maps in made.items():
             for clip, value in enumerate(rank_correlations(whole[method], maps)):
-                rows.append(
-                    {"clip": clip, "method": method, "stage": stage, "correlation": value}
-                )
+                rows.append({"clip": clip, "method": method, "stage": stage, "correlation": value})
     return pd.DataFrame(rows)

@@ -5,7 +5,7 @@ import pandas as pd
 from helpers.explain.methods import CENTRE, RANDOM
 
 ALIKE = 0.5
-"""A map whose rank correlation with that of destroyed weights is above this has not fallen apart."""
+"""Above this rank correlation with the map of destroyed weights a map has not fallen apart."""
 TWICE = 2.0
 
 
@@ -64,7 +64,7 @@ def verdict(judged: pd.DataFrame) -> list[str]:
             if not row[name]
         ]
         if not row["falls_apart"]:
-            reasons.append(f"destroyed weights leave it alike (correlation {row['correlation']:.2f})")
+            reasons.append(f"destroyed weights leave it alike ({row['correlation']:.2f})")
         sentences.append(f"Not {row['method']}: {'; '.join(reasons)}.")
     known = judged[judged["ratio"].notna()]
     if len(known):

@@ -151,6 +151,28 @@ def picture_grid(
     return fig
 
 
+def add_picture(
+    fig: go.Figure,
+    frame: np.ndarray,
+    x: float,
+    y: float,
+    width: float,
+    height: float | None = None,
+    yref: str = "paper",
+) -> None:
+    """Lay a frame into a plot, its upper left corner at x (data) and y (`yref`).
+
+    Args:
+        width, height: in the units of x and y; without a height up to the plot's foot.
+        yref: "paper" (0 to 1 over the plot's height) or "y" (data).
+    """
+    source = "data:image/jpeg;base64," + base64.b64encode(jpeg(shrink(frame, 400))).decode()
+    fig.add_layout_image(
+        source=source, xref="x", yref=yref, x=x, y=y, sizex=width,
+        sizey=y if height is None else height, sizing="contain", layer="above",
+    )  # fmt: skip
+
+
 def shortened(text: str, pixels: float) -> str:
     """A text that takes at most so many pixels: of longer ones the end, where names differ."""
     letters = max(2, int(pixels / LETTER))
