@@ -11,23 +11,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from helpers.explain.boxes import pointing, share_inside
-from helpers.explain.intervals import mean_interval, ratio_interval
 from helpers.explain.methods import CENTRE, RANDOM, Explainer, centre_prior, explain, logits
 from helpers.explain.perturbation import area, blurred, curves
+from helpers.explain.subjects import Subject
 
 RANDOM_ORDERS = 3
 """Orders drawn for each clip, whose mean a map is compared with."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A clip whose maps are measured."""
-
-    path: str
-    group: str
-    label: str
-    inputs: Tensor  # [1, channels, T, height, width], normalised
-    covered: np.ndarray | None = None  # of the hazard's boxes, [T, rows, columns]
 
 
 @dataclass
@@ -120,77 +109,3 @@ def _curves(probabilities, clip: Tensor, maps: Mapping[str, Tensor], target: int
     found = dict(zip((*maps, CENTRE), pairs, strict=False))
     found[RANDOM] = tuple(np.mean(pairs[-RANDOM_ORDERS:], axis=0))
     return found
-
-
-def perturbation_table(measured: Measured, against: str = RANDOM, n: int = 1000) -> pd.DataFrame:
-    """Areas of each method, and how much better than another's they are, with 95 % intervals.
-
-    Args:
-        measured: from `measure`.
-        against: what the methods are compared with, on the same clips.
-        n: draws of the bootstrap over recordings.
-
-    Returns:
-        method, deletion, insertion (mean areas), and for each of both `<name> gain`, `<name> low`,
-        `<name> high`: positive where the method is better (less area in deletion, more in
-        insertion).
-    """
-    rows = []
-    wide = measured.perturbed.pivot(index="path", columns="method")
-    groups = measured.perturbed.drop_duplicates("path").set_index("path")["group"][wide.index]
-    for method in measured.deletion:
-        row = {"method": method}
-        for name, sign in (("deletion", -1), ("insertion", 1)):
-            areas = wide[name]
-            gain = sign * (areas[method] - areas[against])
-            limits = mean_interval(gain, groups, n)
-            row |= {name: float(areas[method].mean()), f"{name} gain": limits["value"]}
-            row |= {f"{name} low": limits["low"], f"{name} high": limits["high"]}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def boxes_table(measured: Measured, n: int = 1000) -> pd.DataFrame:
-    """How much of each method's maps falls into the hazard's boxes, all clips and by class.
-
-    Args:
-        measured: from `measure`.
-        n: draws of the bootstrap over recordings.
-
-    Returns:
-        method, clips ("all", "right", "wrong" by the prediction, then each class), n, inside and
-        area (means), ratio of both with low and high, hits and chance of the pointing game.
-    """
-    columns = ["method", "clips", "n", "inside", "area", "ratio", "low", "high", "hits", "chance"]
-    rows = []
-    for method, own in measured.boxes.groupby("method", sort=False):
-        right = own["label"] == own["predicted"]
-        parts = {"all": own, "right": own[right], "wrong": own[~right]}
-        parts |= dict(tuple(own.groupby("label")))
-        for name, part in parts.items():
-            if part.empty:
-                continue
-            ratio = ratio_interval(part["inside"], part["area"], part["group"], n)
-            means = part[["inside", "area", "hits", "chance"]].mean().to_dict()
-            limits = {"ratio": ratio["value"], "low": ratio["low"], "high": ratio["high"]}
-            rows.append({"method": method, "clips": name, "n": len(part)} | means | limits)
-    return pd.DataFrame(rows, columns=columns)
-
-
-def sanity_table(sanity: pd.DataFrame, groups: list[str], n: int = 1000) -> pd.DataFrame:
-    """Mean rank correlation by method and stage, with 95 % intervals.
-
-    Args:
-        sanity: from `helpers.explain.randomisation.sanity_check`.
-        groups: recording of each of its clips.
-        n: draws of the bootstrap over recordings.
-
-    Returns:
-        method, stage, value, low, high. Maps without an order count as unlike: 0.
-    """
-    rows = []
-    for (method, stage), own in sanity.groupby(["method", "stage"], sort=False):
-        names = [groups[clip] for clip in own["clip"]]
-        limits = mean_interval(own["correlation"].fillna(0.0), names, n)
-        rows.append({"method": method, "stage": stage} | limits)
-    return pd.DataFrame(rows)

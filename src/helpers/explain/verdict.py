@@ -13,9 +13,9 @@ def judge(perturbed: pd.DataFrame, boxes: pd.DataFrame, sanity: pd.DataFrame) ->
     """What each method passes.
 
     Args:
-        perturbed: from `perturbation_table`, against the random order.
-        boxes: from `boxes_table`; may be empty.
-        sanity: from `sanity_table`.
+        perturbed: from `helpers.explain.tables.perturbation_table`, against the random order.
+        boxes: from `helpers.explain.tables.boxes_table`; may be empty.
+        sanity: from `helpers.explain.tables.sanity_table`.
 
     Returns:
         method, deletion and insertion (whether the gain's interval lies above zero), falls_apart
@@ -50,7 +50,7 @@ def verdict(judged: pd.DataFrame) -> list[str]:
         best = trusted.iloc[0]
         first = (
             f"Trust {best['method']}: the model needs what it shows (areas better than a random "
-            f"order's by {best['gain']:.3f} in sum, deletion and insertion both beyond chance), and "
+            f"order's by {best['gain']:.3f} in sum, both beyond chance), and "
             f"it falls apart with the weights (rank correlation {best['correlation']:.2f})."
         )
         if len(trusted) > 1:

@@ -82,7 +82,7 @@ def gains(table: pd.DataFrame) -> go.Figure:
     """How much better than a random order each method is, with intervals.
 
     Args:
-        table: from `helpers.explain.faithfulness.perturbation_table`.
+        table: from `helpers.explain.tables.perturbation_table`.
     """
     table = table[table["method"] != PLAIN[0]]
     fig = go.Figure()
@@ -115,7 +115,7 @@ def box_ratios(table: pd.DataFrame) -> go.Figure:
     """Attention inside the hazard's boxes in multiples of their share of the picture.
 
     Args:
-        table: from `helpers.explain.faithfulness.boxes_table`.
+        table: from `helpers.explain.tables.boxes_table`.
     """
     methods = list(dict.fromkeys(table["method"]))
     parts = [name for name in dict.fromkeys(table["clips"]) if name not in ("right", "wrong")]
@@ -154,7 +154,7 @@ def sanity(table: pd.DataFrame) -> go.Figure:
     """Likeness of the maps with those of the trained model while its weights are destroyed.
 
     Args:
-        table: from `helpers.explain.faithfulness.sanity_table`.
+        table: from `helpers.explain.tables.sanity_table`.
     """
     stages = list(dict.fromkeys(table["stage"]))
     methods = list(dict.fromkeys(table["method"]))
