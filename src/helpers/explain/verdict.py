@@ -1,5 +1,9 @@
 """Which method to trust, said from what was measured."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from helpers.explain.methods import CENTRE, RANDOM
@@ -79,3 +83,30 @@ def verdict(judged: pd.DataFrame) -> list[str]:
             )
         )
     return sentences
+
+
+def summary(tables: Mapping[str, pd.DataFrame], **facts: Any) -> dict[str, Any]:
+    """What `explanations.json` holds: facts, then tables as lists of rows; not a number is null.
+
+    Args:
+        tables: by name.
+        facts: plain values.
+    """
+    rows = {
+        name: [
+            {key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")
+        ]
+        for name, table in tables.items()
+    }
+    return {key: _plain(value) for key, value in facts.items()} | rows
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, numbers with 6 digits behind the point."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
