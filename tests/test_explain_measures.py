@@ -246,7 +246,7 @@ def test_rank_correlation_is_that_of_the_order():
 
 def test_destroyed_weights_change_a_gradients_map_but_not_one_that_ignores_them(recogniser):
     explainers = {
-        "gradient": METHODS["gradient-weighted rollout"],
+        "gradient": METHODS["gradient rollout"],
         "edges": lambda model, clips, classes: clips.abs().mean(1)[:, :, ::8, ::8],
     }
     clips = torch.randn(3, 3, 4, 32, 32)

@@ -81,8 +81,8 @@ def _integrated_gradients(model: nn.Module, clips: Tensor, classes: Tensor) -> T
 METHODS: Mapping[str, Explainer] = {
     "last layer": _last_layer,
     "rollout": _rollout,
-    "value-weighted rollout": _value_rollout,
-    "gradient-weighted rollout": gradient_weighted,
+    "value rollout": _value_rollout,
+    "gradient rollout": gradient_weighted,
     "input × gradient": _input_x_gradient,
     "integrated gradients": _integrated_gradients,
 }

@@ -20,6 +20,8 @@ from helpers.figures.style import (
 )
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "star", "hexagon")
+PLANE = 720
+"""Width of the plane of frames, pixels."""
 THUMBNAILS = 9
 """Cells along each side of the plane; each with clips in it shows the frame of one."""
 
@@ -96,11 +98,11 @@ def thumbnails(
     cells = np.clip((points - low) / (high - low + 1e-9) * THUMBNAILS, 0, THUMBNAILS - 1e-6)
     colours = class_colours(labels)
     side = 0.96
-    taken = pd.Series(range(len(points))).groupby(list(map(tuple, cells.astype(int))))
-    for (column, row), members in taken:
-        middle = np.array([column, row]) + 0.5
-        apart = np.linalg.norm(cells[members.to_numpy()] - middle, axis=1)
-        chosen = int(members.to_numpy()[apart.argmin()])
+    numbers = cells.astype(int)
+    for column, row in np.unique(numbers, axis=0).tolist():
+        members = np.flatnonzero((numbers == (column, row)).all(axis=1))
+        apart = np.linalg.norm(cells[members] - (column + 0.5, row + 0.5), axis=1)
+        chosen = int(members[apart.argmin()])
         frame = frames[chosen]
         tall = side * min(1.0, frame.shape[0] / frame.shape[1])
         x, y = column + (1 - side) / 2, row + (1 + tall) / 2
@@ -112,8 +114,8 @@ def thumbnails(
     for name, colour in colours.items():
         marker = {"symbol": "square-open", "size": 13, "color": colour, "line": {"width": 4}}
         fig.add_scatter(x=[None], y=[None], mode="markers", name=escape(name), marker=marker)
-    rows = legend_rows(list(colours), PAGE)
-    dress(fig, title, PAGE, round(0.8 * PAGE) + 26 * rows, rows)
+    rows = legend_rows(list(colours), PLANE)
+    dress(fig, title, PLANE, PLANE + 28 + 26 * rows, rows)
     fig.update_xaxes(visible=False, range=[0, THUMBNAILS])
     fig.update_yaxes(visible=False, range=[0, THUMBNAILS])
     return fig
@@ -169,9 +171,11 @@ def time_similarity(similarity: np.ndarray) -> go.Figure:
 
 
 def _cosines(board: np.ndarray, title: str, width: int, height: int) -> go.Figure:
-    fig = go.Figure(
-        go.Heatmap(z=board, zmin=-1, zmax=1, colorscale="RdBu_r", colorbar_title_text="cosine")
+    low = np.nanmin(board)
+    colours = (
+        {"zmin": 0, "colorscale": "Viridis"} if low >= 0 else {"zmin": -1, "colorscale": "RdBu_r"}
     )
+    fig = go.Figure(go.Heatmap(z=board, zmax=1, colorbar_title_text="cosine", **colours))
     return dress(fig, title, width, height)
 
 
