@@ -268,10 +268,10 @@ def test_another_clip_is_asked_about_the_class_that_it_was_taken_for(browser, as
 
 def test_the_attention_browser_sets_frame_and_overlay_side_by_side(browser):
     browser.opacity.value = 0.0
-    left, right = np.split(pixels(browser).astype(int)[:, :720], [360], axis=1)
-    assert np.abs(left - right).mean() < 6
+    left, _, right = np.split(pixels(browser).astype(int)[:, :721], [360, 361], axis=1)
+    assert np.abs(left - right).mean() < 3
     browser.opacity.value = 1.0
-    left, right = np.split(pixels(browser).astype(int)[:, :720], [360], axis=1)
+    left, _, right = np.split(pixels(browser).astype(int)[:, :721], [360, 361], axis=1)
     assert np.abs(left - right).mean() > 10
 
 

@@ -70,8 +70,8 @@ def branch_strength(backbone: SpaceTimeTransformer, clips: Tensor) -> pd.DataFra
 def attention_distances(backbone: SpaceTimeTransformer, clips: Tensor) -> pd.DataFrame:
     """How far a patch looks on average, by layer, step and head (figure 7 of arXiv 2010.11929).
 
-    The distance to each other patch of the group, weighted by attention; the class token, which has
-    no place, is left out and the other weights are scaled to sum 1.
+    The mean over all pairs of patches of a group, weighted by attention; the class token, which has
+    no place, is left out, and what attends to nothing else has no part in the mean.
 
     Args:
         backbone: in evaluation mode.
@@ -120,6 +120,7 @@ def _distances(record: StepRecord, places: Tensor) -> tuple[np.ndarray, np.ndarr
     first = int(record.step.class_token)
     groups, count = record.tokens.shape[0], record.tokens.shape[1]
     total = torch.zeros(record.attention.num_heads, 2, device=record.tokens.device)
+    mass = torch.zeros(record.attention.num_heads, device=record.tokens.device)
     even = torch.zeros(2, device=record.tokens.device)
     for block in record.blocks():
         start = max(first, block.queries.start)
@@ -132,8 +133,8 @@ def _distances(record: StepRecord, places: Tensor) -> tuple[np.ndarray, np.ndarr
         apart = (asking[:, :, None] - members[:, None]).abs()  # [g, queries, members, 3]
         lengths = torch.stack((apart[..., 1:].norm(dim=-1), apart[..., 0]), dim=-1)
         weights = block.weights[:, :, start - block.queries.start :, first:].float()
-        weights = weights / weights.sum(-1, keepdim=True)
         total += torch.einsum("ghqm,gqmk->hk", weights, lengths)
+        mass += weights.sum((0, 2, 3))
         even += lengths.mean(2).sum((0, 1))
     queries = groups * (count - first)
-    return (total / queries).cpu().numpy(), (even / queries).cpu().numpy()
+    return (total / mass[:, None]).cpu().numpy(), (even / queries).cpu().numpy()

@@ -203,7 +203,7 @@ def class_attention(backbone: SpaceTimeTransformer, clips: Tensor) -> Tensor:
             maps = rearrange(maps, "(b t n) 1 h w -> b n t h w", t=frames, n=heads)
         else:
             maps = rearrange(maps, "(b n) t h w -> b n t h w", n=heads)
-        layers.append(maps / maps.sum((2, 3, 4), keepdim=True))
+        layers.append(maps / maps.sum((2, 3, 4), keepdim=True).clamp_min(1e-30))
     return torch.stack(layers[::-1])
 
 
