@@ -10,6 +10,7 @@ from torch import nn
 
 from helpers.explain import faithfulness, verdict
 from helpers.explain.boxes import known_cover, pointing, share_inside
+from helpers.explain.embedding import embedding_shares, to_patches
 from helpers.explain.gradients import grad_cam, input_x_gradient, integrated_gradients, patch_sums
 from helpers.explain.intervals import mean_interval, ratio_interval
 from helpers.explain.methods import CENTRE, METHODS, RANDOM, centre_prior, explain, logits
@@ -338,3 +339,37 @@ def test_clips_are_drawn_evenly_over_classes_and_recordings():
         (label, group) for label in "ab" for group in "xyz"
     ]
     assert len(draw_subjects(table, 1000)) == 30
+
+
+@torch.no_grad()
+def test_a_linear_embedding_makes_each_token_of_its_own_patch(recogniser):
+    clips = torch.randn(2, 3, 4, 32, 32)
+    shares = embedding_shares(recogniser.backbone, clips)
+    torch.testing.assert_close(shares, torch.eye(16).expand(8, 16, 16))
+    maps = torch.rand(2, 4, 4, 4)
+    assert to_patches(recogniser.backbone, clips, maps) is maps
+
+
+@torch.no_grad()
+def test_a_stem_spreads_a_map_over_the_patches_that_its_tokens_see():
+    torch.manual_seed(0)
+    size = {"num_frames": 2, "img_size": 64, "patch_size": 8, "embed_dims": 24, "num_heads": 3}
+    backbone = SpaceTimeTransformer(
+        **size, num_transformer_layers=1, patch_embedding="convolutional"
+    ).eval()
+    clips = torch.randn(1, 3, 2, 64, 64)
+    maps = torch.zeros(1, 2, 8, 8)
+    maps[0, 1, 4, 4] = 1.0  # sees 39 pixels about its upper left corner
+    spread = to_patches(backbone, clips, maps)
+    assert spread.sum().item() == pytest.approx(1, abs=1e-5) and spread[0, 0].sum() == 0
+    lit = spread[0, 1].nonzero()
+    assert lit.min() == 1 and lit.max() == 6  # three patches up and left, two down and right
+    shares = embedding_shares(backbone, clips)[1, 8 * 4 + 4]
+    torch.testing.assert_close(spread[0, 1].flatten(), shares)
+    soft, changes = blurred(clips, 8), []
+    for row in (4, 5):  # of column 4
+        occluded, place = clips.clone(), (..., 1, slice(8 * row, 8 * row + 8), slice(32, 40))
+        occluded[place] = soft[place]
+        tokens = backbone.patch_embed(torch.cat((clips, occluded)))  # [2·T, tokens, C]
+        changes.append((tokens[1, 36] - tokens[3, 36]).norm().item())
+    assert (shares[44] / shares[36]).item() == pytest.approx(changes[1] / changes[0], rel=1e-3)

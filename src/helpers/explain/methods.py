@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from helpers.explain.embedding import to_patches
 from helpers.explain.gradients import Score, input_x_gradient, integrated_gradients
 from helpers.explain.perturbation import blurred
 from helpers.explain.rollout import (
@@ -49,15 +50,15 @@ def scorer(model: nn.Module, classes: Tensor) -> Score:
 
 
 def _last_layer(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
-    return last_layer(model.backbone, clips)
+    return to_patches(model.backbone, clips, last_layer(model.backbone, clips))
 
 
 def _rollout(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
-    return rollout(model.backbone, clips)
+    return to_patches(model.backbone, clips, rollout(model.backbone, clips))
 
 
 def _value_rollout(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
-    return rollout(model.backbone, clips, by_value_norm)
+    return to_patches(model.backbone, clips, rollout(model.backbone, clips, by_value_norm))
 
 
 def gradient_weighted(
@@ -65,7 +66,8 @@ def gradient_weighted(
 ) -> Tensor:
     """Gradient-weighted rollout for a class, set against another or the mean of all others."""
     count = model.cls_head.num_classes
-    return gradient_rollout(model, clips, class_direction(classes, count, against))
+    maps = gradient_rollout(model, clips, class_direction(classes, count, against))
+    return to_patches(model.backbone, clips, maps)
 
 
 def _input_x_gradient(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
@@ -86,7 +88,8 @@ METHODS: Mapping[str, Explainer] = {
     "input × gradient": _input_x_gradient,
     "integrated gradients": _integrated_gradients,
 }
-"""For a `SpaceTimeTransformer` below an mmaction2 head."""
+"""For a `SpaceTimeTransformer` below an mmaction2 head; maps of tokens are carried to the patches
+that a convolutional stem made them of."""
 
 CENTRE, RANDOM = "centre prior", "random order"
 

@@ -1,0 +1,69 @@
+"""From tokens to the patches of the picture that they were made of.
+
+A linear embedding makes each token of its own patch alone, and a map of tokens is a map of patches.
+A convolutional stem looks further: with patches of 8 pixels a token sees 39 pixels along each side,
+and its strides put their middle on the upper left corner of its patch. What a token says may stand
+in a patch beside. There the embedding is one more matrix to carry the row through, before the first
+layer.
+"""
+
+import torch
+from torch import Tensor
+
+from helpers.explain.perturbation import blurred
+from helpers.models.stem import ConvolutionalStem
+from helpers.models.transformer import SpaceTimeTransformer
+
+
+@torch.no_grad()
+def embedding_shares(backbone: SpaceTimeTransformer, clips: Tensor) -> Tensor:
+    """How much of each token was made by each patch of its frame.
+
+    By occlusion: one patch after the other is blurred, and the length by which a token changes is
+    what it got from that patch.
+
+    Args:
+        backbone: in evaluation mode.
+        clips: normalised input [B, channels, T, height, width].
+
+    Returns:
+        float32 [B·T, tokens, patches], rows sum to 1; places row by row. A token that no patch
+        changes counts as made of its own.
+    """
+    _, rows, columns = backbone.grid
+    tall, wide = clips.shape[-2] // rows, clips.shape[-1] // columns
+    frames = clips.transpose(1, 2).flatten(0, 1)[:, :, None]  # [B·T, channels, 1, height, width]
+    soft = blurred(clips, wide).transpose(1, 2).flatten(0, 1)[:, :, None]
+    whole = backbone.patch_embed(frames)
+    changes = []
+    for row in range(rows):
+        for column in range(columns):
+            place = (
+                ...,
+                slice(row * tall, (row + 1) * tall),
+                slice(column * wide, (column + 1) * wide),
+            )
+            occluded = frames.clone()
+            occluded[place] = soft[place]
+            changes.append((backbone.patch_embed(occluded) - whole).float().norm(dim=-1))
+    change = torch.stack(changes, dim=-1)
+    total = change.sum(-1, keepdim=True)
+    own = torch.eye(rows * columns, device=clips.device).expand_as(change)
+    return torch.where(total > 0, change / total.clamp_min(1e-30), own)
+
+
+def to_patches(backbone: SpaceTimeTransformer, clips: Tensor, maps: Tensor) -> Tensor:
+    """Carry a map of tokens through the embedding to the patches of the picture.
+
+    Args:
+        backbone: in evaluation mode.
+        clips: normalised input [B, channels, T, height, width].
+        maps: of tokens, [B, T, H, W], at least 0.
+
+    Returns:
+        of patches, [B, T, H, W], with the same sum; of a linear embedding the map as it is.
+    """
+    if not isinstance(backbone.patch_embed, ConvolutionalStem):
+        return maps
+    rows = maps.flatten(0, 1).flatten(1)  # [B·T, tokens]
+    return torch.einsum("fp,fpq->fq", rows, embedding_shares(backbone, clips)).view_as(maps)
