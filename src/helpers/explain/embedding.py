@@ -17,23 +17,25 @@ from helpers.models.transformer import SpaceTimeTransformer
 
 @torch.no_grad()
 def embedding_shares(backbone: SpaceTimeTransformer, clips: Tensor) -> Tensor:
-    """How much of each token was made by each patch of its frame.
+    """How much of each token was made by each patch of its frame, in the clip's middle frame.
 
     By occlusion: one patch after the other is blurred, and the length by which a token changes is
-    what it got from that patch.
+    what it got from that patch. One frame stands for all, whose embedding is the same: each would
+    take as many passes through the stem as it has patches.
 
     Args:
         backbone: in evaluation mode.
         clips: normalised input [B, channels, T, height, width].
 
     Returns:
-        float32 [B·T, tokens, patches], rows sum to 1; places row by row. A token that no patch
+        float32 [B, tokens, patches], rows sum to 1; places row by row. A token that no patch
         changes counts as made of its own.
     """
     _, rows, columns = backbone.grid
     tall, wide = clips.shape[-2] // rows, clips.shape[-1] // columns
-    frames = clips.transpose(1, 2).flatten(0, 1)[:, :, None]  # [B·T, channels, 1, height, width]
-    soft = blurred(clips, wide).transpose(1, 2).flatten(0, 1)[:, :, None]
+    middle = clips.shape[2] // 2
+    frames = clips[:, :, middle : middle + 1]  # [B, channels, 1, height, width]
+    soft = blurred(frames, wide)
     whole = backbone.patch_embed(frames)
     changes = []
     for row in range(rows):
@@ -65,5 +67,5 @@ def to_patches(backbone: SpaceTimeTransformer, clips: Tensor, maps: Tensor) -> T
     """
     if not isinstance(backbone.patch_embed, ConvolutionalStem):
         return maps
-    rows = maps.flatten(0, 1).flatten(1)  # [B·T, tokens]
-    return torch.einsum("fp,fpq->fq", rows, embedding_shares(backbone, clips)).view_as(maps)
+    shares = embedding_shares(backbone, clips)
+    return torch.einsum("btp,bpq->btq", maps.flatten(2), shares).view_as(maps)
