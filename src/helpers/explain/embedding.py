@@ -38,17 +38,17 @@ def embedding_shares(backbone: SpaceTimeTransformer, clips: Tensor) -> Tensor:
     soft = blurred(frames, wide)
     whole = backbone.patch_embed(frames)
     changes = []
-    for row in range(rows):
-        for column in range(columns):
-            place = (
-                ...,
-                slice(row * tall, (row + 1) * tall),
-                slice(column * wide, (column + 1) * wide),
-            )
-            occluded = frames.clone()
-            occluded[place] = soft[place]
-            changes.append((backbone.patch_embed(occluded) - whole).float().norm(dim=-1))
+    for row in range(rows):  # the patches of a row at a time
+        occluded = frames.repeat(columns, 1, 1, 1, 1)  # [columns·B, ...]
+        down = slice(row * tall, (row + 1) * tall)
+        for column, some in enumerate(occluded.split(len(clips))):
+            along = slice(column * wide, (column + 1) * wide)
+            some[..., down, along] = soft[..., down, along]
+        tokens = backbone.patch_embed(occluded).float().unflatten(0, (columns, -1))
+        changes += (tokens - whole.float()).norm(dim=-1).unbind(0)
     change = torch.stack(changes, dim=-1)
+    rounding = 1e-5 * whole.float().norm(dim=-1, keepdim=True)
+    change = torch.where(change > rounding, change, 0.0)
     total = change.sum(-1, keepdim=True)
     own = torch.eye(rows * columns, device=clips.device).expand_as(change)
     return torch.where(total > 0, change / total.clamp_min(1e-30), own)
