@@ -10,6 +10,8 @@ from helpers.explain.rollout import (
     by_value_norm,
     class_attention,
     class_direction,
+    for_the_score,
+    for_the_score_against_the_row,
     gradient_rollout,
     last_layer,
     rollout,
@@ -118,17 +120,24 @@ def test_carried_row_is_that_of_the_full_product(scheme, switch, most, monkeypat
     ("scheme", "switch"), [one for one in WITH_SWITCH if one[0] != "space_only"]
 )
 @pytest.mark.parametrize("most", [2**24, 40])
-def test_gradient_rollout_is_that_of_the_full_product(scheme, switch, most, monkeypatch):
+@pytest.mark.parametrize("against_the_row", [False, True])
+def test_gradient_rollout_is_that_of_the_full_product(
+    scheme, switch, most, against_the_row, monkeypatch
+):
     monkeypatch.setattr(layers.StepRecord.blocks, "__defaults__", (most,))
     model, clip = Recogniser(scheme, class_token_in_time=switch), torch.randn(1, 3, 4, 32, 32)
     direction = torch.tensor([[1.0, 0.0, -1.0]])
     product = torch.eye(1 + 64)
     for steps in recorded(model, clip, lambda scores: (scores * direction).sum()):
         for step, weights in zip(model.backbone.scheme, steps, strict=True):
-            speaks = (weights * weights.grad).detach().clamp_min(0).mean(1)
+            gradient = weights.grad
+            if against_the_row:
+                gradient = gradient - gradient.mean(-1, keepdim=True)
+            speaks = (weights * gradient).detach().clamp_min(0).mean(1)
             product = product + full_matrix(model.backbone, step, speaks, mean=False) @ product
     expected = as_patches(product[0], model.backbone.grid)
-    found = gradient_rollout(model, clip, direction)[0]
+    weigh = for_the_score_against_the_row if against_the_row else for_the_score
+    found = gradient_rollout(model, clip, direction, weigh)[0]
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
 
 
@@ -188,6 +197,9 @@ METHODS = {
     "value norm": lambda model, clip: rollout(model.backbone, clip, by_value_norm),
     "last layer": lambda model, clip: last_layer(model.backbone, clip),
     "gradient": lambda model, clip: gradient_rollout(model, clip, torch.tensor([[1.0, 0, 0]])),
+    "against the row": lambda model, clip: gradient_rollout(
+        model, clip, torch.tensor([[1.0, 0, 0]]), for_the_score_against_the_row
+    ),
 }
 
 

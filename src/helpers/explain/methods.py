@@ -18,6 +18,7 @@ from helpers.explain.perturbation import blurred
 from helpers.explain.rollout import (
     by_value_norm,
     class_direction,
+    for_the_score_against_the_row,
     gradient_rollout,
     last_layer,
     rollout,
@@ -66,7 +67,8 @@ def gradient_weighted(
 ) -> Tensor:
     """Gradient-weighted rollout for a class, set against another or the mean of all others."""
     count = model.cls_head.num_classes
-    maps = gradient_rollout(model, clips, class_direction(classes, count, against))
+    direction = class_direction(classes, count, against)
+    maps = gradient_rollout(model, clips, direction, for_the_score_against_the_row)
     return to_patches(model.backbone, clips, maps)
 
 

@@ -49,6 +49,17 @@ def for_the_score(record: StepRecord, block: Block) -> Tensor:
     return (block.weights * block.gradient).clamp_min(0).mean(1)
 
 
+def for_the_score_against_the_row(record: StepRecord, block: Block) -> Tensor:
+    """E_h[(A ⊙ (∇A - mean of ∇A in the row))⁺]: weights that speak more than even attention would.
+
+    The weights of a row sum to 1, so more of one is less of the others, and a part of ∇A that is
+    the same along a row tells nothing of places: where it is large and positive the whole row
+    speaks for the score, where it is negative none of it. It is taken off.
+    """
+    beyond = block.gradient - block.gradient.mean(-1, keepdim=True)
+    return (block.weights * beyond).clamp_min(0).mean(1)
+
+
 @torch.no_grad()
 def rollout(backbone: SpaceTimeTransformer, clips: Tensor, weigh: Weigh = mean_of_heads) -> Tensor:
     """How much of the class token's output comes from each patch.
@@ -72,7 +83,9 @@ def rollout(backbone: SpaceTimeTransformer, clips: Tensor, weigh: Weigh = mean_o
 
 
 @torch.no_grad()
-def gradient_rollout(model: nn.Module, clips: Tensor, direction: Tensor) -> Tensor:
+def gradient_rollout(
+    model: nn.Module, clips: Tensor, direction: Tensor, weigh: Weigh = for_the_score
+) -> Tensor:
     """How much each patch speaks for a class, or for one class and against others.
 
     Args:
@@ -81,6 +94,7 @@ def gradient_rollout(model: nn.Module, clips: Tensor, direction: Tensor) -> Tens
         clips: normalised input [B, channels, T, height, width].
         direction: [B, classes], what is asked about: the score is the sum of the head's outputs
             times this. See `class_direction`.
+        weigh: what counts of the weights.
 
     Returns:
         float32 [B, T, H, W] on the patch grid, at least 0; each clip's map sums to 1.
@@ -94,7 +108,7 @@ def gradient_rollout(model: nn.Module, clips: Tensor, direction: Tensor) -> Tens
     )
     for records in layers:
         for record in reversed(records):
-            row.through(record, for_the_score)
+            row.through(record, weigh)
     return row.map()
 
 
