@@ -28,7 +28,7 @@ FLOORS = {
     "models": 3,
     "training": 4,
     "evaluation": 5,
-    "explain": 5,
+    "explain": 6,
     "detection": 6,
     "cost": 6,
     "figures": 7,

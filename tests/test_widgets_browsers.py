@@ -1,12 +1,14 @@
 import base64
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.widgets.attention_browser import attention_browser
+from helpers.widgets.attention_browser import HEAD, Choices, Question, attention_browser
 from helpers.widgets.clip_browser import ALL, HEIGHT, LARGEST, MOST, STRIP, WIDTH, clip_browser
+from helpers.widgets.feature_browser import feature_browser
 
 MANIFEST = pd.DataFrame(
     {
@@ -193,25 +195,48 @@ def test_without_a_kernel_frames_of_the_clip_are_shown():
 def clips():
     rng = np.random.default_rng(0)
 
-    def clip(path, frames, kinds):
+    def clip(path, frames):
         return {
             "path": path,
             "label": "Other",
             "predicted": "Cabin-Worker",
             "frames": rng.integers(0, 255, (frames, 24, 32, 3), dtype=np.uint8),
-            "maps": {kind: rng.random((frames, 3, 3)) for kind in kinds},
             "probabilities": {"Other": 0.25, "Cabin-Worker": 0.75},
         }
 
-    return [clip("a.mp4", 8, ["rollout", "last"]), clip("b.mp4", 4, ["gradient", "last"])]
+    return [clip("a.mp4", 8), clip("b.mp4", 4)]
 
 
-def test_every_control_of_the_attention_browser_changes_the_picture(clips):
-    browser = attention_browser(clips)
+CHOICES = Choices(
+    ["gradient", "rollout", HEAD], ["gradient"], ["Cabin-Worker", "Other"], 3, 2, "divided"
+)
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+@pytest.fixture
+def browser(clips, asked):
+    def explain(clip, question):
+        asked.append(question)
+        seed = abs(hash((clip["path"], *vars(question).values()))) % 2**32
+        return np.random.default_rng(seed).random((len(clip["frames"]), 3, 3))
+
+    return attention_browser(clips, explain, CHOICES)
+
+
+def test_every_control_of_the_attention_browser_changes_the_picture(browser):
     assert "taken for Cabin-Worker" in browser.clip.label
     for control, value in (
         (browser.frame, 6),
-        (browser.kind, "last"),
+        (browser.label, "Other"),
+        (browser.against, "Cabin-Worker"),
+        (browser.method, "rollout"),
+        (browser.method, HEAD),
+        (browser.layer, 1),
+        (browser.head, 2),
         (browser.opacity, 0.2),
         (browser.clip, 1),
     ):
@@ -220,36 +245,94 @@ def test_every_control_of_the_attention_browser_changes_the_picture(clips):
         assert browser.picture.value != before
 
 
-def test_the_attention_browser_sets_frame_and_overlay_side_by_side(clips):
-    browser = attention_browser(clips)
+def test_a_map_is_made_once_and_controls_that_do_not_matter_ask_for_nothing(browser, asked):
+    assert asked == [Question("gradient", "Cabin-Worker", None, 1, 1)]
+    browser.layer.value = 2
+    browser.frame.value = 3
+    assert len(asked) == 1 and browser.layer.disabled and not browser.label.disabled
+    browser.method.value = HEAD
+    assert asked[1:] == [Question(HEAD, "Cabin-Worker", None, 2, 1)]
+    assert browser.label.disabled and browser.against.disabled and not browser.head.disabled
+    browser.method.value = "gradient"
+    assert len(asked) == 2
+
+
+def test_another_clip_is_asked_about_the_class_that_it_was_taken_for(browser, asked):
+    browser.label.value, browser.against.value = "Other", "Cabin-Worker"
+    assert asked[-1] == Question("gradient", "Other", "Cabin-Worker", 1, 1)
+    browser.frame.value = 7
+    browser.clip.value = 1
+    assert browser.frame.max == 3 and browser.frame.value == 0
+    assert asked[-1] == Question("gradient", "Cabin-Worker", None, 1, 1)
+
+
+def test_the_attention_browser_sets_frame_and_overlay_side_by_side(browser):
     browser.opacity.value = 0.0
-    left, right = np.split(pixels(browser).astype(int), 2, axis=1)
+    left, _, right = np.split(pixels(browser).astype(int)[:, :721], [360, 361], axis=1)
     assert np.abs(left - right).mean() < 3
     browser.opacity.value = 1.0
-    left, right = np.split(pixels(browser).astype(int), 2, axis=1)
+    left, _, right = np.split(pixels(browser).astype(int)[:, :721], [360, 361], axis=1)
     assert np.abs(left - right).mean() > 10
 
 
-def test_another_clip_keeps_the_kind_of_map_where_it_has_it(clips):
-    browser = attention_browser(clips)
-    browser.kind.value = "last"
-    browser.frame.value = 7
-    browser.clip.value = 1
-    assert browser.kind.value == "last" and browser.frame.max == 3
-    browser.kind.value = "gradient"
-    browser.clip.value = 0
-    assert browser.kind.value == "rollout"
-
-
-def test_probabilities_are_listed_from_the_largest_with_the_true_class_in_bold(clips):
-    note = attention_browser(clips).note.value
+def test_probabilities_are_listed_from_the_largest_with_the_true_class_in_bold(browser):
+    note = browser.note.value
     assert note.index("Cabin-Worker") < note.index("<b>Other</b>")
-    assert "75.0 %" in note
+    assert "75.0 %" in note and "attention: divided" in note
 
 
-def test_maps_of_another_length_than_their_clip_and_no_clips_are_refused(clips):
-    clips[0]["maps"]["rollout"] = clips[0]["maps"]["rollout"][:5]
-    with pytest.raises(ValueError, match=r"a\.mp4: maps 'rollout' are \[5, 3, 3\]"):
-        attention_browser(clips)
+def test_without_a_kernel_frames_and_the_same_under_the_map_are_shown(browser):
+    still = browser.still()
+    assert still.shape == (2 * 120, 6 * 160 + 5 * 4, 3)
+    bundle = browser._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/html"].startswith('<img src="data:image/jpeg;base64,')
+
+
+def test_a_map_of_another_length_is_told_in_the_browser_and_no_clips_are_refused(clips):
+    browser = attention_browser(clips, lambda clip, question: np.ones((5, 3, 3)), CHOICES)
+    assert "a.mp4, gradient: the map is [5, 3, 3], it must be [8, h, w]" in browser.note.value
     with pytest.raises(ValueError, match="No clip"):
-        attention_browser([])
+        attention_browser([], lambda clip, question: np.ones((5, 3, 3)), CHOICES)
+
+
+PLANE_TABLE = pd.DataFrame(
+    {
+        "path": ["a", "b", "broken"],
+        "label": ["Other", "Other", "Cabin-Worker"],
+        "predicted": ["Other", "Cabin-Worker", "Cabin-Worker"],
+        "group": ["cam0", "cam1", "cam0"],
+    }
+)
+PLANES = {
+    "t-SNE": np.array([[0.0, 0], [1, 1], [2, 0]]),
+    "PCA": np.array([[5.0, 0], [1, 1], [2, 0]]),
+}
+
+
+def frame_of(path):
+    if path == "broken":
+        raise OSError("cannot be decoded")
+    return np.full((6, 8, 3), {"a": 40, "b": 200}[path], np.uint8)
+
+
+def test_hovering_over_a_point_shows_its_frame():
+    browser = feature_browser(PLANES, PLANE_TABLE, frame_of)
+    assert pixels(browser).mean() == pytest.approx(40, abs=2)
+    other = next(trace for trace in browser.plane.data if trace.name == "Other")
+    browser._hover(other, SimpleNamespace(point_inds=[1]), None)
+    assert pixels(browser).mean() == pytest.approx(200, abs=2)
+    assert "predicted Cabin-Worker" in browser.note.value and "cam1" in browser.note.value
+    browser.look(2)
+    assert "broken cannot be shown: cannot be decoded" in browser.note.value
+
+
+def test_plane_and_colours_can_be_chosen():
+    browser = feature_browser(PLANES, PLANE_TABLE, frame_of)
+    assert [trace.name for trace in browser.plane.data] == ["Cabin-Worker", "Other"]
+    browser.colour.value = "recording"
+    assert len(browser.plane.data) == 1
+    browser.layout_name.value = "PCA"
+    assert list(browser.plane.data[0].x) == [5, 1, 2]
+    with pytest.raises(ValueError, match="3 clips"):
+        feature_browser({"t-SNE": np.zeros((2, 2))}, PLANE_TABLE, frame_of)

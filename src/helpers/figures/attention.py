@@ -20,8 +20,8 @@ from helpers.figures.style import COLUMN, GREY, OKABE_ITO, PAGE, dress, escape, 
 RELATIVE = "× mean attention"
 
 
-def _relative(frames: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Maps over their mean: 1 is what each patch gets when all get the same.
+def relative(frames: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Maps [T, h, w] of frames [T, ...] over their mean: 1 is what each patch gets of an even map.
 
     Raises:
         ValueError: the maps do not belong to the frames, are negative, or all zero.
@@ -39,7 +39,7 @@ def _relative(frames: np.ndarray, maps: np.ndarray) -> np.ndarray:
     return maps / maps.mean()
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """At most `most` indices, evenly spaced over `count`, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
@@ -67,9 +67,9 @@ def attention_strip(
     Raises:
         ValueError: the maps do not belong to the frames, are negative, or all zero.
     """
-    heat = _relative(frames, maps)
+    heat = relative(frames, maps)
     limit = heat_limit(heat)
-    chosen = _spread(len(frames), most)
+    chosen = spread(len(frames), most)
     above = [
         Picture(frames[t], boxes={name: track[t] for name, track in (boxes or {}).items()})
         for t in chosen
@@ -155,9 +155,9 @@ def attention_comparison(
 
 def _strip(clip: Mapping, frames_each: int) -> Picture:
     """One picture of several frames of a clip under attention, with its classes below."""
-    heat = _relative(clip["frames"], clip["maps"])
+    heat = relative(clip["frames"], clip["maps"])
     limit = heat_limit(heat)
-    chosen = _spread(len(heat), frames_each)
+    chosen = spread(len(heat), frames_each)
     parts = [shrink(overlay(clip["frames"][t], heat[t], limit), 320) for t in chosen]
     space = np.full((parts[0].shape[0], 4, 3), 255, np.uint8)
     strip = np.concatenate([piece for part in parts for piece in (part, space)][:-1], axis=1)

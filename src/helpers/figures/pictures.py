@@ -1,6 +1,7 @@
 """Frames on plotly figures: grids of pictures with boxes, and heat laid over a frame."""
 
 import base64
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -103,8 +104,12 @@ def picture_grid(
     if not shown:
         raise ValueError(f"No picture to show in {title!r}: the selection holds no clip.")
     left = 28 if any(row_titles) else 0
+    if any(
+        len(name) * LETTER > _cell(width - 20 - 28 - right, columns, gap) for name in row_titles
+    ):
+        left += LINE  # for a second line
     inner = width - 20 - left - right
-    cell = (inner - gap * (columns - 1)) / columns
+    cell = _cell(inner, columns, gap)
     rows = -(-len(pictures) // columns)
     names = sorted({_kind(n) for p in shown for n, box in p.boxes.items() if box is not None})
     fig = go.Figure()
@@ -116,7 +121,7 @@ def picture_grid(
         aspect = max(p.frame.shape[0] / p.frame.shape[1] for p in members if p)
         tall = cell * min(tallest, aspect)
         if row < len(row_titles) and row_titles[row]:
-            name = escape(shortened(row_titles[row], tall + LINE))
+            name = _in_lines(row_titles[row], tall + LINE / 2, left // LINE)
             # shifted from within the axis: what is placed outside of it is not drawn
             fig.add_annotation(x=0, xshift=-left / 2, y=top + tall / 2, text=name, textangle=-90)
         for column, picture in enumerate(members):
@@ -149,6 +154,41 @@ def picture_grid(
     fig.update_xaxes(range=[0, inner], **hidden)
     fig.update_yaxes(range=[top, 0], **hidden)
     return fig
+
+
+def _cell(inner: float, columns: int, gap: int) -> float:
+    """Width of a cell, pixels."""
+    return (inner - gap * (columns - 1)) / columns
+
+
+def _in_lines(text: str, pixels: float, most: int) -> str:
+    """A text in at most so many lines of so many pixels; of what is longer the end."""
+    lines = textwrap.wrap(text, max(2, int(pixels / LETTER)))
+    if len(lines) > most or most < 2:
+        lines = [shortened(text, pixels)]
+    return "<br>".join(escape(line) for line in lines)
+
+
+def add_picture(
+    fig: go.Figure,
+    frame: np.ndarray,
+    x: float,
+    y: float,
+    width: float,
+    height: float | None = None,
+    yref: str = "paper",
+) -> None:
+    """Lay a frame into a plot, its upper left corner at x (data) and y (`yref`).
+
+    Args:
+        width, height: in the units of x and y; without a height up to the plot's foot.
+        yref: "paper" (0 to 1 over the plot's height) or "y" (data).
+    """
+    source = "data:image/jpeg;base64," + base64.b64encode(jpeg(shrink(frame, 400))).decode()
+    fig.add_layout_image(
+        source=source, xref="x", yref=yref, x=x, y=y, sizex=width,
+        sizey=y if height is None else height, sizing="contain", layer="above",
+    )  # fmt: skip
 
 
 def shortened(text: str, pixels: float) -> str:

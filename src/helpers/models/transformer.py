@@ -143,10 +143,10 @@ class SelfAttention(nn.Module):
     def forward(self, tokens: Tensor, first_only: bool = False) -> Tensor:
         """[groups, tokens, C] → [groups, tokens, C], or `first_only` what the first one makes."""
         if first_only:
-            (query,) = self._project(tokens[:, :1], 0, 1)
-            key, value = self._project(tokens, 1, 3)
+            (query,) = self.project(tokens[:, :1], 0, 1)
+            key, value = self.project(tokens, 1, 3)
         else:
-            query, key, value = self._project(tokens, 0, 3)
+            query, key, value = self.project(tokens, 0, 3)
         short = tokens.is_cpu and tokens.shape[1] <= self.OPEN_TOKENS.get(query.dtype, 0)
         if self.record is None and not short:
             mixed = scaled_dot_product_attention(query, key, value)
@@ -160,7 +160,7 @@ class SelfAttention(nn.Module):
             mixed = weights @ value
         return self.out_proj(rearrange(mixed, "g n l d -> g l (n d)"))
 
-    def _project(self, tokens: Tensor, first: int, end: int) -> Tensor:
+    def project(self, tokens: Tensor, first: int, end: int) -> Tensor:
         """Query, key, value from the `first` to before the `end`: [parts, g, heads, l, C/heads].
 
         One product of two matrices, however the groups [g, l, C] lie in memory.
@@ -418,6 +418,24 @@ class SpaceTimeTransformer(nn.Module):
         self, clips: Tensor, class_token_only: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Both kinds of tokens before the last norm; `class_token_only`: patches do not count."""
+        tokens, class_token = self.embed(clips)
+        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        *_, last = layers = self.transformer_layers.layers
+        for layer in layers:
+            given = (tokens, class_token, class_token_only and layer is last)
+            if recompute:
+                tokens, class_token = checkpoint(layer, *given, use_reentrant=False)
+            else:
+                tokens, class_token = layer(*given)
+        if self.attention_type == "space_only":
+            tokens = rearrange(tokens, "(b t) 1 h w c -> b t h w c", t=self.grid[0])
+        return tokens, self.merge_frames(class_token)
+
+    def embed(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch and class tokens as they enter the first layer: [B, T, H, W, C] and [B, 1, C].
+
+        With space only, the frames are clips of their own: [B·T, 1, H, W, C] and [B·T, 1, C].
+        """
         frames, rows, columns = self.grid
         patches = self.patch_embed(clips).contiguous()  # convolutions leave channels outermost
         tokens = rearrange(patches, "(b t) (h w) c -> b t h w c", t=frames, h=rows, w=columns)
@@ -431,18 +449,13 @@ class SpaceTimeTransformer(nn.Module):
         if self.attention_type == "space_only":  # frames are clips of their own until the end
             tokens = rearrange(tokens, "b t h w c -> (b t) 1 h w c")
             class_token = repeat(class_token, "b 1 c -> (b t) 1 c", t=frames)
-        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
-        *_, last = layers = self.transformer_layers.layers
-        for layer in layers:
-            given = (tokens, class_token, class_token_only and layer is last)
-            if recompute:
-                tokens, class_token = checkpoint(layer, *given, use_reentrant=False)
-            else:
-                tokens, class_token = layer(*given)
-        if self.attention_type == "space_only":
-            tokens = rearrange(tokens, "(b t) 1 h w c -> b t h w c", t=frames)
-            class_token = reduce(class_token, "(b t) 1 c -> b 1 c", "mean", t=frames)
         return tokens, class_token
+
+    def merge_frames(self, class_token: Tensor) -> Tensor:
+        """Class token of each clip behind the last layer, [B, 1, C]: with space only their mean."""
+        if self.attention_type != "space_only":
+            return class_token
+        return reduce(class_token, "(b t) 1 c -> b 1 c", "mean", t=self.grid[0])
 
     @contextmanager
     def explaining(self, layers: Iterable[int] | None = None) -> Iterator[list[list[Tensor]]]:
