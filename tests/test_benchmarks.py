@@ -287,7 +287,7 @@ class TestComparison:
             }
             timed = rows[rows["status"] == "ok"]
             assert (timed["repeats"] == 2).all() and (timed["median"] > 0).all()
-            assert timed["share"].between(0, 1.5, inclusive="neither").all()
+            assert (timed["share"] > 0).all()
 
     def test_what_went_wrong_and_what_was_not_compared_is_told(self, run):
         told = "\n".join(report.notes(run[0]))
