@@ -92,10 +92,13 @@ class CnnTransformer(nn.Module):
             parameter.requires_grad = self._is_trained(name)
 
     def _add_encoder(self, layers: int, heads: int, positions: str, dropout: float) -> None:
-        layer = nn.TransformerEncoderLayer(
-            self.channels, heads, 4 * self.channels, dropout, "gelu", 1e-6, True, norm_first=True
+        sizes = (self.channels, heads, 4 * self.channels, dropout, "gelu", 1e-6)
+        self.encoder = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(*sizes, batch_first=True, norm_first=True)
+                for _ in range(layers)
+            )
         )
-        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(self.channels, eps=1e-6)
         frames, rows, columns = self.grid
         if self.readout == "class_token":

@@ -118,6 +118,11 @@ def _stock(name: str, width: float) -> nn.Module:
     return MODELS.build(settings)
 
 
+def _zoo(name: str, date: str) -> str:
+    """Address of the weights that mmaction2 publishes for a config."""
+    return f"{ZOO}/{name}/{Path(name).name}_{date}.pth"
+
+
 _I3D = "i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb"
 _SLOWFAST = "slowfast/slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb"
 
@@ -135,7 +140,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "i3d_r50": Network(
         partial(_stock, _I3D),
-        *(_of_pathway, 2048, f"{ZOO}/{_I3D}/{Path(_I3D).name}_20220812-e213c223.pth"),
+        *(_of_pathway, 2048, _zoo(_I3D, "20220812-e213c223")),
         *("Kinetics-400", IMAGENET),
     ),
     "slowfast_r50": Network(
@@ -143,7 +148,7 @@ NETWORKS: Mapping[str, Network] = {
         *(
             _of_two_pathways,
             2304,
-            f"{ZOO}/{_SLOWFAST}/{Path(_SLOWFAST).name}_20220818-1cb6dfc8.pth",
+            _zoo(_SLOWFAST, "20220818-1cb6dfc8"),
         ),
         *("Kinetics-400", IMAGENET),
     ),

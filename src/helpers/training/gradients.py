@@ -18,7 +18,7 @@ def layer_of(parameter: str) -> str:
     Stages of a CNN, layers of a transformer, the head, and what stands before or between them.
     """
     name = parameter.removeprefix("backbone.")
-    layers = re.match(r"(?:transformer_layers|encoder)\.layers\.(\d+)", name)
+    layers = re.match(r"(?:transformer_layers\.layers|encoder)\.(\d+)", name)
     if layers:
         return f"attention {int(layers[1]) + 1}"
     stage = re.match(r"cnn\.(?:.*?)(layer\d)", name)
