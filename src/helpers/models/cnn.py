@@ -15,7 +15,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from helpers.models.networks import NETWORKS
+from helpers.models.networks import NETWORKS, OF_FRAMES
 from helpers.models.transformer import POSITIONS, sine_positions
 
 TRAINED = ("all", "last_stage", "none")
@@ -41,6 +41,8 @@ class CnnTransformer(nn.Module):
         trained: "all" of the network, its "last_stage" only, or "none" of it. What is not trained
             keeps the statistics of its batch normalisation too.
         width: share of the network's channels; 1 where weights are to be loaded.
+        first_pooling: ResNet-18 halves the picture twice before its first stage. Without the second
+            time, which has no weights, small things survive in small frames.
         dropout_ratio: inside the encoder.
 
     Raises:
@@ -62,6 +64,7 @@ class CnnTransformer(nn.Module):
         trained: str = "all",
         width: float = 1.0,
         dropout_ratio: float = 0.1,
+        first_pooling: bool = True,
     ) -> None:
         super().__init__()
         _check("network", network, tuple(NETWORKS))
@@ -76,6 +79,10 @@ class CnnTransformer(nn.Module):
         self.num_frames, self.img_size = num_frames, img_size
         self.pool, self.trained, self.readout = pool, trained, readout
         self.cnn = NETWORKS[network].build(width)
+        if not first_pooling:
+            if network not in OF_FRAMES:
+                raise ValueError(f"first_pooling=False is for {', '.join(OF_FRAMES)} alone.")
+            self.cnn.maxpool = nn.Identity()
         channels, *self.map = self._map_shape()
         self.channels = feature_channels(network, width, embed_dims)
         if encoder_layers and self.channels % encoder_heads:

@@ -22,6 +22,7 @@ from helpers.profiles import CNNS, GRIDS, CnnSize
 from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
+from helpers.training.log import read_scalars
 from helpers.training.plan import keep_frames, training_counts
 from helpers.training.study import PREDICTIONS, LabelSet, label_sets, train_and_test
 from helpers.training.train import load_training
@@ -320,3 +321,23 @@ def with_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
         "folder": str(run.training), "predictions": str(run.predictions),
     }  # fmt: skip
     return pd.concat([pd.DataFrame([row]), table], ignore_index=True)
+
+
+def curves_of(trainings: pd.DataFrame) -> pd.DataFrame:
+    """What trainings logged, over epochs and over seconds.
+
+    Args:
+        trainings: from `finished` or `with_run`.
+
+    Returns:
+        The columns of `read_scalars`, `training` (the row's index) and `seconds`: of training,
+        those on single frames before it included, evenly over the epochs on clips.
+    """
+    parts = []
+    for place, row in trainings.iterrows():
+        scalars = read_scalars(Path(row["folder"]))
+        on_clips = load_training(Path(row["folder"])).seconds
+        before = row["seconds"] - on_clips
+        seconds = before + scalars["epoch"] / row["epochs"] * on_clips
+        parts.append(scalars.assign(training=place, seconds=seconds))
+    return pd.concat(parts, ignore_index=True)
