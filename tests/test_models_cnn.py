@@ -32,6 +32,7 @@ def encoded():
     for parameter in model.encoder.parameters():
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.3)
+    nn.init.normal_(model.time_embed)
     return model.eval()
 
 

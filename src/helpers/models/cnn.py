@@ -118,21 +118,18 @@ class CnnTransformer(nn.Module):
     def init_weights(self, pretrained: str | None = None) -> None:
         """Draw the weights; then load those of `pretrained`, where one is named.
 
-        Each branch of the encoder ends at zero, so that it begins without effect.
+        The class token begins at zero: it is then what attention brings it, an average of all
+        tokens. Drawn, it would outweigh that, and the network would hardly get a gradient.
         """
         if hasattr(self.cnn, "init_weights"):
             self.cnn.init_weights()
-        for name in ("cls_token", "time_embed"):
-            if hasattr(self, name):
-                trunc_normal_(getattr(self, name), std=0.02)
+        if hasattr(self, "time_embed"):
+            trunc_normal_(self.time_embed, std=0.02)
         if hasattr(self, "pos_embed"):
             self.pos_embed.data[0] = 0.1 * sine_positions(self.grid[1:], self.channels)
         for layer in getattr(self, "encoder", nn.Identity()).modules():
             if isinstance(layer, nn.TransformerEncoderLayer):
-                trunc_normal_(layer.self_attn.in_proj_weight, std=0.02)
-                trunc_normal_(layer.linear1.weight, std=0.02)
-                trunc_normal_(layer.self_attn.out_proj.weight, std=0.02)
-                nn.init.zeros_(layer.linear2.weight)
+                nn.init.zeros_(layer.linear2.weight)  # attention alone at first
         pretrained = pretrained or self.pretrained
         if pretrained:
             from helpers.models.cnn_weights import load_cnn
