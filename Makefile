@@ -41,7 +41,7 @@ help: ## list the targets and the settings of a run
 	@echo "  DATA=folder        a folder of class folders; without it the simulated yard"
 	@echo "  GROUP_PATTERN=...  regular expression; its first group names a clip's recording"
 	@echo "  SEED=0  EPOCHS=4  TENSORBOARD=1  WANDB=1"
-	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr"
+	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr, or a CNN"
 	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
 	@echo "  RECIPE='lr=0.001 accumulate=4 compile=true'               how it is trained"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
@@ -52,8 +52,9 @@ run: $(INSTALLED) ## execute the notebooks whose inputs changed
 	@$(BIN)/python -m doit -f dodo.py \
 	  $(foreach setting,$(SETTINGS),"$(setting)=$$ASKED_$(setting)") $(STEPS)
 
-study: $(INSTALLED) ## train the whole grid of notebook 05, an hour or two; goes on where it was cut
-	@$(MAKE) --no-print-directory run GRID=full STEPS=05_compare_attention_schemes
+study: $(INSTALLED) ## train the whole grids of notebooks 05 and 06, hours; goes on where it was cut
+	@$(MAKE) --no-print-directory run GRID=full \
+	  STEPS="05_compare_attention_schemes 06_compare_with_cnns"
 
 bench: $(INSTALLED) ## time the backbone beside other implementations (ARGS="--out results.json")
 	@$(BIN)/python -m benchmarks.compare_backbones $(ARGS)

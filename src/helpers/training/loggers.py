@@ -14,7 +14,7 @@ def log_pictures(training: Training, pictures: Mapping[str, Path]) -> list[str]:
     """Add pictures to the logs that a training was asked to keep.
 
     What mmengine writes by itself (scalars, config) is there already. Weights & Biases gets them
-    in a run of its own, in the same group: one that is finished takes no more while offline.
+    in a run of its own with the same name: one that is finished takes no more while offline.
 
     Args:
         training: finished.
