@@ -47,7 +47,7 @@ help: ## list the targets and the settings of a run
 	@echo "  ANNOTATIONS=lists  lists of clips, as mmaction2 or Kinetics has them; file, folder, pattern"
 	@echo "  FPS=25             frame rate of clips that are folders of pictures"
 	@echo "  SEED=0  EPOCHS=4  TENSORBOARD=1  WANDB=1"
-	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr"
+	@echo "  VARIANT=tiny       named size of the transformer, such as timesformer_hr, or a CNN"
 	@echo "  MODEL='attention_type=axial positional_embedding=space'   keywords of the backbone"
 	@echo "  RECIPE='lr=0.001 accumulate=4 compile=true'               how it is trained"
 	@echo "  FOLDS=5            cross-validation too, by recordings; FOLDS=groups leaves out one at a time"
@@ -63,8 +63,9 @@ run: $(INSTALLED) ## execute the notebooks whose inputs changed
 	@$(BIN)/python -m doit -f dodo.py \
 	  $(foreach setting,$(SETTINGS),"$(setting)=$$ASKED_$(setting)") $(STEPS)
 
-study: $(INSTALLED) ## train the whole grid of notebook 05, an hour or two; goes on where it was cut
-	@$(MAKE) --no-print-directory run GRID=full STEPS=05_compare_attention_schemes
+study: $(INSTALLED) ## train the whole grids of notebooks 05 and 06, hours; goes on where it was cut
+	@$(MAKE) --no-print-directory run GRID=full \
+	  STEPS="05_compare_attention_schemes 06_compare_with_cnns"
 
 lists: $(INSTALLED) ## write a run's clips as lists for mmaction2 (ARGS="--kind rawframes")
 	@$(BIN)/python -m helpers.clips.export --name "$$ASKED_NAME" $(ARGS)

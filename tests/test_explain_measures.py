@@ -11,7 +11,7 @@ from torch import nn
 from helpers.explain import faithfulness, verdict
 from helpers.explain.boxes import known_cover, pointing, share_inside
 from helpers.explain.embedding import embedding_shares, to_patches
-from helpers.explain.gradients import grad_cam, input_x_gradient, integrated_gradients, patch_sums
+from helpers.explain.gradients import input_x_gradient, integrated_gradients, patch_sums
 from helpers.explain.intervals import mean_interval, ratio_interval
 from helpers.explain.methods import CENTRE, METHODS, RANDOM, centre_prior, explain, logits
 from helpers.explain.perturbation import area, blurred, curves, ranks
@@ -80,22 +80,6 @@ def test_patch_sums_follow_frames_rows_and_columns():
     assert patch_sums(clips, GRID).nonzero().tolist() == [[0, 1, 1, 3]]
     with pytest.raises(ValueError, match="does not divide"):
         patch_sums(clips, (2, 3, 4))
-
-
-def test_grad_cam_is_that_of_selvaraju_on_a_convolution_below_a_mean():
-    torch.manual_seed(0)
-    convolution, weights = nn.Conv3d(3, 5, 1), torch.randn(5)
-
-    def score(clips):
-        return convolution(clips).relu().mean((2, 3, 4)) @ weights
-
-    clips = torch.randn(1, 3, 2, 4, 4)
-    features = convolution(clips)
-    alpha = ((features > 0).float().mean((2, 3, 4)) * weights / 32)[0]  # ∂score/∂A, averaged
-    expected = torch.einsum("c,cthw->thw", alpha, features[0]).clamp_min(0)
-    torch.testing.assert_close(grad_cam(score, clips, convolution)[0], expected)
-    with pytest.raises(ValueError, match="choose the last convolution"):
-        grad_cam(lambda clips: score(clips) + score(clips), clips, convolution)
 
 
 def test_ranks_begin_at_the_highest_and_break_ties_by_lot():

@@ -16,7 +16,7 @@ from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
-from helpers.profiles import PROFILES, ModelSize, Profile, Recipe, Study, YardSize
+from helpers.profiles import PROFILES, Comparison, ModelSize, Profile, Recipe, Study, YardSize
 from helpers.runs import Run, open_run
 from helpers.training.choices import Choices
 from helpers.training.device import Compute
@@ -56,6 +56,13 @@ TINY = Profile(
         recipe=RECIPE,
         epochs={"hazards": 1, "motions": 1, "own": 1},
         clips=4,
+    ),
+    Comparison(
+        num_frames=4,
+        img_size=16,
+        width=0.125,
+        recipe=replace(RECIPE, epochs=1),
+        images=replace(RECIPE, epochs=1),
     ),
 )
 CPU = Compute("cpu", "float32", "CPU")

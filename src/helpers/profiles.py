@@ -44,6 +44,16 @@ class ModelSize:
 
 
 @dataclass(frozen=True)
+class CnnSize:
+    """A convolutional network, the encoder behind it, and the clip it sees."""
+
+    network: str  # a key of `helpers.models.cnn.NETWORKS`
+    num_frames: int
+    img_size: int  # pixels, the clip's height and width
+    keywords: Mapping[str, int | float | str | None]  # further ones of `CnnTransformer`
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How the model is trained."""
 
@@ -75,6 +85,17 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Size of the comparison with CNNs, whose cells are trainings."""
+
+    num_frames: int  # of a clip as every network sees it
+    img_size: int  # pixels
+    width: float  # share of the channels of torchvision's and mmaction2's networks
+    recipe: Recipe  # of every cell, on clips
+    images: Recipe  # on single frames, where a cell starts from them
+
+
+@dataclass(frozen=True)
 class Profile:
     """One size of everything."""
 
@@ -84,6 +105,7 @@ class Profile:
     recipe: Recipe
     images: Recipe | None  # training on single frames that comes first; None: no such start
     study: Study
+    comparison: Comparison
 
 
 # Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
@@ -113,6 +135,16 @@ VARIANTS = {
 }
 """Named sizes of the transformer, for any attention scheme."""
 
+CNNS = {
+    # Of the clips that the published weights were trained on; mmaction2's are those of its configs.
+    "resnet18_attention": CnnSize("resnet18", 8, 224, {"encoder_layers": 1}),
+    "r3d18_attention": CnnSize("r3d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
+    "r2plus1d18_attention": CnnSize("r2plus1d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
+    "i3d_r50": CnnSize("i3d_r50", 32, 224, {"dropout_ratio": 0.5}),
+    "slowfast_r50": CnnSize("slowfast_r50", 32, 224, {"dropout_ratio": 0.5}),
+}
+"""Named convolutional networks; any of them takes an encoder (`encoder_layers`) or none."""
+
 GRIDS = ("reduced", "full")
 """How much of the study of schemes is trained: minutes on a CPU, or all of it."""
 
@@ -134,6 +166,13 @@ PROFILES = {
                 {"hazards": 1, "motions": 1, "own": 1},
                 16,
             ),
+            Comparison(
+                8,
+                32,
+                0.25,
+                Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
+                Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
+            ),
         ),
         Profile(
             "demo",
@@ -150,6 +189,13 @@ PROFILES = {
                 {"hazards": 2, "motions": 5, "own": 5},
                 1120,
             ),
+            Comparison(
+                8,
+                64,
+                0.5,
+                Recipe(1, 32, "AdamW", 5e-4, 0.05, 0.2, 72, 32, None),
+                Recipe(12, 64, "AdamW", 2e-3, 0.05, 1.0, 72, 32, None),
+            ),
         ),
         Profile(
             "paper",
@@ -165,6 +211,13 @@ PROFILES = {
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, VIT_BASE),
                 {"hazards": 15, "motions": 15, "own": 15},
                 None,
+            ),
+            Comparison(
+                8,
+                224,
+                1.0,
+                Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
+                Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
             ),
         ),
     )

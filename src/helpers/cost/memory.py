@@ -13,10 +13,10 @@ what several GPUs need for their exchange.
 """
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -135,8 +135,24 @@ def predict_memory(
         raise ValueError(
             f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}."
         )
+    channels = backbone.get("in_channels", 3)
+    shape = (batch_size, channels, size.num_frames, *_sides(size.img_size))
+    build = partial(build_network, size, scheme, attention, classes, **backbone)
+    return step_memory(build, shape, precision)
+
+
+def step_memory(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], precision: str = "float32"
+) -> StepMemory:
+    """Predict what a training step of any network takes, see `predict_memory`.
+
+    Args:
+        build: makes the network, [B, channels, T, height, width] → scores [B, classes].
+        shape: of the clips.
+        precision: "float32", or "bfloat16" or "float16" through autocast.
+    """
     with FakeTensorMode(), _autocast_of_a_gpu():
-        network = build_network(size, scheme, attention, classes, **backbone)
+        network = build()
         for module in network.modules():
             if isinstance(module, SelfAttention):
                 module.OPEN_TOKENS = {}
@@ -144,9 +160,8 @@ def predict_memory(
         for parameter in network.parameters():
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         momenta = [state["momentum_buffer"] for state in optimizer.state.values()]
-        channels = backbone.get("in_channels", 3)
-        clips = torch.empty(batch_size, channels, size.num_frames, *_sides(size.img_size))
-        labels = torch.zeros(batch_size, dtype=torch.long)
+        clips = torch.empty(shape)
+        labels = torch.zeros(shape[0], dtype=torch.long)
         memory = LiveBytes((*network.parameters(), *network.buffers(), *momenta, clips, labels))
         with memory:
             saving = SavedBytes(network)

@@ -1,4 +1,4 @@
-"""Maps from the gradient by the pixels or by a layer, for any network: what attention has to beat.
+"""Maps from the gradient by the pixels, for any network: what attention has to beat.
 
 Written out here, since captum, which has them too, is bound to numpy below 2.
 """
@@ -6,7 +6,7 @@ Written out here, since captum, which has them too, is bound to numpy below 2.
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
 Grid = tuple[int, int, int]
@@ -58,38 +58,6 @@ def integrated_gradients(
         part = (step + 0.5) / steps
         total += gradient_by_pixels(score, baseline + part * (clips - baseline))
     return patch_sums((clips - baseline) * total / steps, grid)
-
-
-def grad_cam(score: Score, clips: Tensor, layer: nn.Module) -> Tensor:
-    """Grad-CAM (Selvaraju et al., arXiv 1610.02391, equations 1 and 2) of a convolutional layer.
-
-    Args:
-        score: what is explained, computed by a network that `layer` is part of.
-        clips: normalised input.
-        layer: its output is [B, channels, t, h, w].
-
-    Returns:
-        float32 [B, t, h, w], at least 0.
-
-    Raises:
-        ValueError: the layer's output has no places in space and time.
-    """
-    made: list[Tensor] = []
-    hook = layer.register_forward_hook(lambda _module, _given, output: made.append(output))
-    try:
-        with torch.enable_grad():
-            total = score(clips.detach().requires_grad_()).sum()
-    finally:
-        hook.remove()
-    if len(made) != 1 or made[0].ndim != 5:
-        shapes = [list(output.shape) for output in made]
-        raise ValueError(
-            f"Grad-CAM needs a layer that is called once and gives [B, channels, t, h, w], this "
-            f"one gave {shapes}: choose the last convolution before pooling."
-        )
-    gradient = torch.autograd.grad(total, made[0])[0]
-    weights = gradient.mean((2, 3, 4), keepdim=True)
-    return (weights * made[0]).sum(1).clamp_min(0).detach().float()
 
 
 def gradient_by_pixels(score: Score, clips: Tensor) -> Tensor:

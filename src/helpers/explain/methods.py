@@ -1,9 +1,7 @@
 """Ways to explain by name: each makes a map of a clip for a class, whatever the network is.
 
 What measures maps (deletion, insertion, pointing, randomised weights) takes any `Explainer`. A
-network of another kind, such as a CNN, brings its own, for example
-
-    {"Grad-CAM": lambda model, clips, classes: grad_cam(scorer(model, classes), clips, model...)}
+network of another kind, such as a CNN, brings its own: {"Grad-CAM": helpers.explain.grad_cam.grad_cam}.
 """
 
 from collections.abc import Mapping

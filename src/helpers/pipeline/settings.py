@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from helpers.paths import lists_of_clips, yard_folder
-from helpers.profiles import GRIDS, PROFILES, VARIANTS
+from helpers.profiles import CNNS, GRIDS, PROFILES, VARIANTS
 
 Value = str | int | bool | dict
 
@@ -110,7 +110,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
                 values.setdefault(key.upper(), value)
     values.setdefault("SEED", 0)
     profile = values.setdefault("PROFILE", "demo")
-    for key, known in {"PROFILE": PROFILES, "VARIANT": VARIANTS, "GRID": GRIDS}.items():
+    for key, known in {"PROFILE": PROFILES, "VARIANT": VARIANTS | CNNS, "GRID": GRIDS}.items():
         if key in values and values[key] not in known:
             raise SettingsError(f"{key}={values[key]}: choose one of {', '.join(known)}.")
     if "ANNOTATIONS" in values and "DATA" not in values:

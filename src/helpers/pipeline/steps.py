@@ -47,4 +47,10 @@ STEPS = (
         reads=("manifest.csv", "split.csv", "training/training.json"),
         writes=("study.json",),
     ),
+    Step(
+        "06_compare_with_cnns",
+        settings=("NAME", "GRID"),
+        reads=("manifest.csv", "split.csv", "training/training.json", "predictions.csv"),
+        writes=("comparison.json",),
+    ),
 )

@@ -2,5 +2,5 @@
 
 from helpers import compat  # noqa: F401  (before anything of mmaction2)
 from helpers.clips import dataset, transforms  # noqa: F401
-from helpers.models import SpaceTimeTransformer  # noqa: F401
-from helpers.training import runner  # noqa: F401
+from helpers.models import CnnTransformer, SpaceTimeTransformer  # noqa: F401
+from helpers.training import gradients, runner  # noqa: F401

@@ -1,29 +1,28 @@
 """What a run's training does differently from its profile: chosen once, and remembered."""
 
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from helpers.files import read_json, write_json
-from helpers.models import SpaceTimeTransformer
-from helpers.profiles import VARIANTS, Profile, Recipe
+from helpers.profiles import Profile, Recipe
 from helpers.runs import Run, RunError
 from helpers.training.device import Compute, choose_compute
+from helpers.training.network import SIZES, keywords_of
 
 
 @dataclass(frozen=True)
 class Choices:
     """Changes to a profile; nothing by default."""
 
-    variant: str | None = None  # a named size of the transformer instead of the profile's
+    variant: str | None = None  # a named size, or a CNN, instead of the profile's transformer
     model: dict[str, Any] = field(default_factory=dict)  # keywords of the backbone
     recipe: dict[str, Any] = field(default_factory=dict)  # fields of the recipe
 
     def apply(self, profile: Profile) -> Profile:
         """The profile with the chosen variant."""
-        return replace(profile, model=VARIANTS[self.variant]) if self.variant else profile
+        return replace(profile, model=SIZES[self.variant]) if self.variant else profile
 
 
 def choose(
@@ -36,20 +35,20 @@ def choose(
 
     Args:
         run: whose training it is; keeps them in choices.json.
-        variant: a key of `helpers.profiles.VARIANTS`.
-        model: keywords of `SpaceTimeTransformer`, such as `attention_type`.
+        variant: a key of `helpers.profiles.VARIANTS` or of `CNNS`.
+        model: keywords of `SpaceTimeTransformer`, such as `attention_type`, or of `CnnTransformer`.
         recipe: fields of `helpers.profiles.Recipe`, such as `epochs` or `accumulate`.
 
     Raises:
         RunError: a name is unknown, or the run's training has begun with other choices.
         ValueError: the precision is unknown, or this machine has no use for it.
     """
-    keywords = list(inspect.signature(SpaceTimeTransformer).parameters)
-    _check_known("VARIANT", [variant] if variant else [], VARIANTS)
-    _check_known("MODEL", model or {}, keywords)
+    before = choices_of(run)
+    _check_known("VARIANT", [variant] if variant else [], SIZES)
+    size = Choices(variant or before.variant).apply(run.profile).model
+    _check_known("MODEL", before.model | dict(model or {}), keywords_of(size))
     _check_known("RECIPE", recipe or {}, [entry.name for entry in fields(Recipe)])
     choose_compute((recipe or {}).get("precision"))
-    before = choices_of(run)
     chosen = Choices(
         variant or before.variant,
         before.model | dict(model or {}),

@@ -10,11 +10,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from helpers.clips.balance import class_weights
-from helpers.models.checkpoints import normalisation
-from helpers.models.origins import MMACTION, Normalisation
-from helpers.models.weight_files import is_address
 from helpers.profiles import Profile, Recipe
 from helpers.training.device import Compute, loader_workers
+from helpers.training.network import backbone_of, head_of, pixels_of
 from helpers.training.runner import METRIC
 
 
@@ -48,7 +46,7 @@ def build_config(
         frames: folder of the kept frames; None to decode the videos each time.
         compute: device and precision.
         seed: of the weights, the order of clips and the augmentation.
-        model: changes to the backbone's keywords, such as `attention_type`.
+        model: changes to the backbone's keywords, such as `attention_type` or `encoder_layers`.
         recipe: changes to the profile's recipe, such as `epochs`. Where it names pretrained
             weights, the input is normalised as theirs was.
         tensorboard: also log for TensorBoard.
@@ -72,11 +70,7 @@ def build_config(
         "data_folder": str(data),
         "classes": list(classes),
     }
-    backbone = vars(profile.model) | {
-        "attention_type": "divided_space_time",
-        "class_token_only": True,  # the head sees nothing else
-        **(model or {}),
-    }
+    backbone = backbone_of(profile.model, {"pretrained": steps.pretrained} | dict(model or {}))
     train, test = pipelines(backbone["num_frames"], backbone["img_size"], store if kept else None)
     workers = loader_workers(compute)
     loader = {
@@ -91,7 +85,7 @@ def build_config(
         "metric_options": {"top_k_accuracy": {"topk": (1,)}},
     }
     low_precision = compute.precision != "float32"
-    normal = _normalisation(steps.pretrained)
+    normal = pixels_of(backbone)
     backends = [{"type": "LocalVisBackend"}]
     if tensorboard:
         backends.append({"type": "TensorboardVisBackend"})
@@ -107,13 +101,9 @@ def build_config(
             "randomness": {"seed": seed},
             "model": {
                 "type": "Recognizer3D",
-                "backbone": {"type": "SpaceTimeTransformer", "pretrained": steps.pretrained}
-                | backbone,
-                "cls_head": {
-                    "type": "Float32Head",
-                    "num_classes": len(classes),
-                    "in_channels": backbone["embed_dims"],
-                    "average_clips": "prob",
+                "backbone": backbone,
+                "cls_head": head_of(backbone, len(classes))
+                | {
                     "loss_cls": {
                         "type": "CrossEntropyLoss",
                         "class_weight": class_weights(counts),
@@ -159,7 +149,11 @@ def build_config(
                 },
                 "sampler_seed": {"type": "DistSamplerSeedHook"},
             },
-            "custom_hooks": [{"type": "ProgressHook"}, {"type": "CatchUpHook"}],
+            "custom_hooks": [
+                {"type": "ProgressHook"},
+                {"type": "LayerGradientHook"},
+                {"type": "CatchUpHook"},
+            ],
             "visualizer": {"type": "ActionVisualizer", "vis_backends": backends},
             "env_cfg": {
                 "cudnn_benchmark": compute.device == "cuda",
@@ -242,17 +236,6 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
         "seed": plain["randomness"]["seed"],
         "clips": hashlib.sha256(listing).hexdigest()[:16],
     }
-
-
-def _normalisation(pretrained: str | None) -> Normalisation:
-    """That of the weights the training starts from, else mmaction2's.
-
-    A file that is missing here is named when the weights are loaded: a finished training is loaded
-    without it.
-    """
-    if pretrained and (is_address(pretrained) or Path(pretrained).expanduser().exists()):
-        return normalisation(pretrained)
-    return Normalisation(*MMACTION.normalisation)
 
 
 def _optimization(steps: Recipe, compute: Compute) -> dict:

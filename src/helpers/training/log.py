@@ -1,9 +1,12 @@
 """The run's own log as tables."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+
+from helpers.training.gradients import PREFIX
 
 
 def read_scalars(folder: Path) -> pd.DataFrame:
@@ -23,20 +26,12 @@ def read_scalars(folder: Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: nothing was logged.
     """
-    files = sorted(folder.glob("*/vis_data/scalars.json"))
-    if not files:
-        raise FileNotFoundError(f"{folder}: no log (*/vis_data/scalars.json); train first.")
     values: dict[tuple[str, int, str], tuple[float, float]] = {}
-    for file in files:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the last line of a start that was killed while writing it
-            for name, value in entry.items():
-                if name in _NAMES and ("loss" in entry) == (_NAMES[name][0] == "train"):
-                    part, short = _NAMES[name]
-                    values[part, entry["step"], short] = (entry.get("epoch", entry["step"]), value)
+    for entry in _entries(folder):
+        for name, value in entry.items():
+            if name in _NAMES and ("loss" in entry) == (_NAMES[name][0] == "train"):
+                part, short = _NAMES[name]
+                values[part, entry["step"], short] = (entry.get("epoch", entry["step"]), value)
     if not values:
         raise FileNotFoundError(f"{folder}: its log holds no values yet; train on.")
     rows = [
@@ -45,6 +40,53 @@ def read_scalars(folder: Path) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows).sort_values(["part", "step", "name"], ignore_index=True)
     return _fraction_of_epochs(table)
+
+
+def read_gradients(folder: Path) -> pd.DataFrame:
+    """Read the norm of each layer's gradient, as it was before clipping.
+
+    Args:
+        folder: of the training.
+
+    Returns:
+        One row per value: step (iteration), layer, norm; the layers as `layer_of` names them, in
+        the order in which the network has them. Empty where none was logged.
+
+    Raises:
+        FileNotFoundError: nothing was logged.
+    """
+    values = {
+        (entry["step"], name.removeprefix(PREFIX)): value
+        for entry in _entries(folder)
+        for name, value in entry.items()
+        if name.startswith(PREFIX)
+    }
+    rows = [(step, layer, norm) for (step, layer), norm in values.items()]
+    table = pd.DataFrame(rows, columns=["step", "layer", "norm"])
+    ranks = {layer: _rank(layer) for layer in table["layer"].unique()}
+    order = table["layer"].map(ranks)
+    return table.assign(order=order).sort_values(["order", "step"], ignore_index=True)[
+        ["step", "layer", "norm"]
+    ]
+
+
+def _rank(layer: str) -> tuple[int, int]:
+    """Place of a layer on the way from pixels to scores."""
+    kind, _, number = layer.partition(" ")
+    return ("stem", "stage", "tokens", "attention", "head").index(kind), int(number or 0)
+
+
+def _entries(folder: Path) -> Iterator[dict]:
+    """What was logged, over all starts of a training."""
+    files = sorted(folder.glob("*/vis_data/scalars.json"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no log (*/vis_data/scalars.json); train first.")
+    for file in files:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a start that was killed while writing it
 
 
 _NAMES = {

@@ -8,7 +8,9 @@ from mmengine.config import Config
 from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
+from helpers.models.networks import OF_FRAMES
 from helpers.paths import kept_frames
+from helpers.profiles import CnnSize
 from helpers.runs import Run
 from helpers.training.choices import Choices
 from helpers.training.config import build_config
@@ -49,8 +51,9 @@ def keep_frames(run: Run) -> FrameStore | None:
 def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> Config | None:
     """Build the config of the training on single frames that comes before the one on clips.
 
-    The image transformer is the same model with one frame and attention in space only. None where
-    the profile has no such start, or a checkpoint to start from was chosen.
+    The image transformer is the same model with one frame and attention in space only; of a CNN
+    it is the network of single frames. None where the profile has no such start, a checkpoint to
+    start from was chosen, or the CNN needs several frames.
 
     Args:
         run: with manifest and split.
@@ -60,8 +63,13 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
     choices = choices or Choices()
     if run.profile.images is None or choices.recipe.get("pretrained"):
         return None
+    size = choices.apply(run.profile).model
     model = {key: value for key, value in choices.model.items() if key != "class_token_in_time"}
     one_frame = {"num_frames": 1, "attention_type": "space_only"}
+    if isinstance(size, CnnSize):
+        if size.network not in OF_FRAMES:
+            return None
+        one_frame = {"num_frames": 1}
     return plan_training(
         run,
         compute,

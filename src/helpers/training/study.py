@@ -221,15 +221,36 @@ def run_cells(
     images = plan_images(run, compute)
     start = images and run.require(Path(images.work_dir) / "training.json", TRAIN)
     start = start and start.with_name("best.pth")
-    cores = os.cpu_count() or 1
-    workers = workers or (1 if compute.device == "cuda" else cores)
     work = [
         (plan_cell(run, cell, sets[cell.labels], compute, start), sets[cell.labels], compute)
         for cell in cells
         if not (run.folder / "study" / cell.name / PREDICTIONS).exists()
     ]
-    one = partial(_run_cell, threads=max(1, cores // workers))
-    for _ in map_in_processes(one, work, "Trainings of the study", workers, heavy=True):
+    train_and_test(work, "Trainings of the study", compute, workers)
+
+
+def train_and_test(
+    work: Sequence[tuple[Config, LabelSet, Compute]],
+    description: str,
+    compute: Compute,
+    workers: int | None = None,
+) -> None:
+    """Load, resume or train each config, and keep the predictions of its test clips beside it.
+
+    Args:
+        work: config, the label set that it trains on, device and precision.
+        description: stands beside the progress bar.
+        compute: device that they share.
+        workers: trainings at a time, see `run_cells`.
+
+    Raises:
+        TrainingError: a folder holds a training with other settings.
+    """
+    cores = os.cpu_count() or 1
+    workers = workers or (1 if compute.device == "cuda" else cores)
+    threads = max(1, cores // max(1, min(workers, len(work))))
+    one = partial(_run_cell, threads=threads)
+    for _ in map_in_processes(one, work, description, workers, heavy=True):
         pass
 
 

@@ -1,0 +1,345 @@
+"""The comparison with CNNs: its grid, its trainings, and tables from their folders alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from training_makers import CPU, make_run, tiny_project
+
+from helpers.clips.split import load_split
+from helpers.cost.recognizers import cost_of, costs_as_published, costs_of_trainings
+from helpers.evaluation import rivals
+from helpers.figures import rivals as figures
+from helpers.profiles import CNNS
+from helpers.runs import Run, RunError
+from helpers.training.choices import Choices
+from helpers.training.comparison import (
+    DEFAULT,
+    IMAGES,
+    TRANSFORMER,
+    Entry,
+    curves_of,
+    entries,
+    finished,
+    plan_entry,
+    run_entries,
+    sets_of,
+    share_of,
+)
+from helpers.training.gradients import layer_of
+from helpers.training.inference import load_model
+from helpers.training.log import read_gradients, read_scalars
+from helpers.training.loggers import log_pictures
+from helpers.training.network import SIZES, backbone_of, keywords_of
+from helpers.training.plan import plan_images
+from helpers.training.train import load_training
+
+CNN = Entry("own", DEFAULT, start=IMAGES, changes={"encoder_heads": 4})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    with tiny_project(tmp_path_factory.mktemp("comparison")):
+        yield make_run("compared", clips=3)
+
+
+@pytest.fixture(scope="module")
+def sets(run):
+    return sets_of(run, "reduced")
+
+
+@pytest.fixture(scope="module")
+def trained(run, sets):
+    """A CNN that learnt single frames first, and the transformer."""
+    run_entries(run, [CNN, Entry("own", TRANSFORMER)], sets, CPU, workers=1)
+    return finished(run)
+
+
+class TestGrid:
+    def test_reduced_is_one_cnn_and_part_of_the_full_grid(self):
+        (only,) = entries("reduced", ["hazards"])
+        assert only.model == DEFAULT
+        assert entries("full", ["hazards", "motions"])[0] == only
+
+    def test_full_grid_has_every_model_with_every_seed_and_nothing_twice(self):
+        listed = entries("full", ["hazards", "motions"], seeds=2)
+        names = [entry.name for entry in listed]
+        assert len(set(names)) == len(names)
+        for model in (TRANSFORMER, *CNNS):
+            assert {Entry("hazards", model, seed) in listed for seed in (0, 1)} == {True}
+
+    def test_what_others_start_from_is_part_of_the_grid(self):
+        listed = entries("full", ["hazards", "motions"], seeds=1)
+        starts = [entry for entry in listed if entry.start in ("hazards", "motions")]
+        assert {(entry.start, entry.labels) for entry in starts} == {
+            ("hazards", "motions"), ("motions", "hazards"),
+        }  # fmt: skip
+        for entry in starts:
+            assert replace(entry, labels=entry.start, start="nothing") in listed
+
+    def test_a_folder_of_ones_own_needs_no_motions(self):
+        assert {entry.labels for entry in entries("full", ["own"], 1)} == {"own"}
+
+    def test_unknown_grid_is_named(self):
+        with pytest.raises(ValueError, match="GRID='half'"):
+            entries("half", ["own"])
+
+
+class TestShares:
+    def test_clips_are_drawn_alike_from_every_class_and_nested(self, sets, tmp_path):
+        half, most = (share_of(sets["own"], share, tmp_path) for share in (0.5, 0.84))
+        tables = [load_split(labels.split).query("split == 'train'") for labels in (half, most)]
+        assert [table["label"].value_counts().to_dict() for table in tables] == [
+            {"a": 3, "b": 3}, {"a": 5, "b": 5},
+        ]  # fmt: skip
+        assert set(tables[0]["path"]) < set(tables[1]["path"])
+
+    def test_clips_that_are_tested_are_all_there(self, sets, tmp_path):
+        few = load_split(share_of(sets["own"], 0.5, tmp_path).split)
+        whole = load_split(sets["own"].split)
+        for part in ("val", "test"):
+            assert set(few[few["split"] == part]["path"]) == set(
+                whole[whole["split"] == part]["path"]
+            )
+
+    @pytest.mark.parametrize(("share", "words"), [(0, "share=0"), (0.01, "leaves [ab] without")])
+    def test_no_clip_is_refused(self, sets, tmp_path, share, words):
+        with pytest.raises(ValueError, match=words):
+            share_of(sets["own"], share, tmp_path)
+
+
+class TestPlans:
+    @pytest.mark.parametrize("name", CNNS)
+    def test_every_cnn_is_a_config_of_mmaction2(self, run, sets, name):
+        config = plan_entry(run, Entry("own", name), sets["own"], CPU)
+        assert config.model.backbone.type == "CnnTransformer"
+        assert config.model.backbone.network == CNNS[name].network
+        assert (config.model.backbone.num_frames, config.model.backbone.img_size) == (4, 16)
+
+    def test_budget_and_clips_are_the_same_for_all(self, run, sets):
+        plans = [plan_entry(run, Entry("own", m), sets["own"], CPU) for m in (TRANSFORMER, DEFAULT)]
+        one, two = (
+            (
+                plan.train_cfg.max_epochs, plan.train_dataloader.batch_size,
+                plan.train_dataloader.dataset.split, plan.optim_wrapper.optimizer.type,
+            )
+            for plan in plans
+        )  # fmt: skip
+        assert one == two
+
+    def test_3d_network_cannot_start_from_single_frames(self, run, sets):
+        with pytest.raises(RunError, match="cannot start from single ones"):
+            plan_entry(run, Entry("own", "r3d18_attention", start=IMAGES), sets["own"], CPU)
+
+    def test_what_is_started_from_must_be_there(self, run, sets):
+        with pytest.raises(RunError, match=r"starts from .* which is not trained"):
+            run_entries(run, [Entry("own", DEFAULT, start="other")], sets, CPU, workers=1)
+
+    def test_model_may_change_what_its_network_knows(self):
+        assert "pool" in keywords_of(SIZES["i3d_r50"]) and "pool" not in keywords_of(SIZES["tiny"])
+        assert backbone_of(SIZES["r3d18_attention"], {"pool": 4})["pool"] == 4
+
+
+class TestTrainings:
+    def test_tables_come_from_the_folders(self, trained):
+        assert trained["model"].tolist() == [DEFAULT, TRANSFORMER]
+        assert trained["changes"].tolist() == ["encoder_heads=4", ""]
+        assert (trained["seconds"] > 0).all() and (trained["epochs"] == 1).all()
+
+    def test_a_cnn_takes_over_what_it_learnt_from_single_frames(self, run, trained):
+        folder = run.folder / "comparison" / CNN.name
+        config = (folder / "config.py").read_text()
+        assert str(folder / "images" / "best.pth") in config
+        assert load_training(folder / "images").epochs == 1
+
+    def test_finished_trainings_are_loaded(self, run, sets, trained, monkeypatch):
+        def refuse(*_):
+            raise AssertionError("trained again")
+
+        monkeypatch.setattr("helpers.training.study.train", refuse)
+        run_entries(run, [CNN], sets, CPU, workers=1)
+
+    def test_a_trained_cnn_is_loaded_and_has_the_features_of_a_clip(self, run, trained):
+        model = load_model(load_training(run.folder / "comparison" / CNN.name), CPU)
+        assert model.backbone.channels == model.cls_head.in_channels == 64
+
+    def test_gradient_of_each_layer_is_logged_and_adds_up_to_that_of_all(self, trained):
+        folder = run_folder(trained, DEFAULT)
+        norms = read_gradients(folder)
+        assert norms["layer"].unique().tolist() == [
+            *("stem", "stage 1", "stage 2", "stage 3", "stage 4", "tokens", "attention 1", "head")
+        ]
+        whole = read_scalars(folder).query("name == 'grad_norm'")
+        last = norms[norms["step"] == whole["step"].iloc[-1]]
+        assert (last["norm"] > 0).all()
+        # The whole is logged as a mean over iterations, the layers' as they are.
+        assert np.sqrt((last["norm"] ** 2).sum()) == pytest.approx(whole["value"].iloc[-1], rel=0.9)
+
+    def test_curves_run_over_the_seconds_of_all_that_was_trained(self, trained):
+        curves = curves_of(trained)
+        ends = curves.groupby("training")["seconds"].max()
+        assert ends.to_numpy() == pytest.approx(trained["seconds"].to_numpy())
+
+    def test_single_frames_come_first_for_networks_of_frames_alone(self, run):
+        small = {"width": 0.125, "img_size": 16}
+        assert plan_images(run, CPU, Choices("r3d18_attention", small)) is None
+        config = plan_images(run, CPU, Choices(DEFAULT, small))
+        assert config.model.backbone.num_frames == 1
+
+    def test_nothing_finished_is_an_empty_table(self, run, tmp_path):
+        assert finished(Run("x", tmp_path, run.settings)).empty
+
+    def test_without_other_loggers_pictures_stay_in_files(self, trained, tmp_path):
+        assert log_pictures(load_training(run_folder(trained, DEFAULT)), {"a": tmp_path}) == []
+
+
+def run_folder(trained, model):
+    return Path(trained.set_index("model").loc[model, "folder"])
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("backbone.cnn.layer1.0.conv1.weight", "stage 1"),
+        ("backbone.cnn.slow_path.layer4.2.conv3.conv.weight", "stage 4"),
+        ("backbone.cnn.stem.0.weight", "stem"),
+        ("backbone.encoder.1.linear1.weight", "attention 2"),
+        ("backbone.transformer_layers.layers.3.norm.weight", "attention 4"),
+        ("backbone.cls_token", "tokens"),
+        ("cls_head.fc_cls.bias", "head"),
+    ],
+)
+def test_layers_have_short_names(name, layer):
+    assert layer_of(name) == layer
+
+
+class TestCost:
+    def test_mmaction2s_published_multiply_adds_are_reproduced(self):
+        """Its metafiles say 43.5 G for I3D-R50 32×2 and 66.1 G for SlowFast-R50 8×8."""
+        table = costs_as_published().set_index("model")
+        assert table.loc["i3d_r50", "multiply_adds_g"] == pytest.approx(43.5, rel=0.01)
+        assert table.loc["slowfast_r50", "multiply_adds_g"] == pytest.approx(66.1, rel=0.01)
+        assert table.loc["i3d_r50", "parameters_m"] == pytest.approx(28.0, abs=0.05)
+        assert table.loc["slowfast_r50", "parameters_m"] == pytest.approx(34.6, abs=0.05)
+
+    def test_a_video_takes_the_papers_views(self):
+        table = costs_as_published().set_index("model")
+        assert (
+            table["views"].to_dict() | {"timesformer": 3, "i3d_r50": 30} == table["views"].to_dict()
+        )
+        assert table.loc["slowfast_r50", "video_t"] == pytest.approx(1.97, abs=0.005)
+        assert table.loc["timesformer", "video_t"] == pytest.approx(0.59, abs=0.005)
+
+    def test_torchvisions_published_multiply_adds_are_reproduced(self):
+        plain = {"encoder_layers": 0, "pool": 1}
+        r3d = cost_of(backbone_of(CNNS["r3d18_attention"], plain), memory=False)
+        assert r3d["multiply_adds_g"] == pytest.approx(40.697, rel=0.01)
+        assert r3d["parameters_m"] == pytest.approx(33.371472)
+        one = cost_of(backbone_of(CNNS[DEFAULT], plain), 1000, memory=False)
+        assert one["multiply_adds_g"] / 8 == pytest.approx(1.814, rel=0.01)
+        assert one["parameters_m"] == pytest.approx(11.689512)
+
+    def test_frozen_weights_do_not_count_as_trained(self):
+        frozen = cost_of(backbone_of(CNNS[DEFAULT], {"trained": "none"}), memory=False)
+        assert frozen["parameters_m"] - frozen["trained_m"] == pytest.approx(11.176512)
+
+    def test_trained_models_cost_what_their_configs_say(self, trained):
+        table = costs_of_trainings(trained["folder"], CPU, batch_size=1)
+        assert (table["forward_s"] > 0).all() and (table["step_s"] > table["forward_s"]).all()
+        assert (table["peak_gb"] * 1e9 > 3 * 4e6 * table["parameters_m"]).all()
+
+
+def predictions(right, path, groups=20):
+    """40 clips of 20 recordings, the first `right` of them right."""
+    labels = np.array(["a", "b"] * 20)
+    other = np.where(labels == "a", "b", "a")
+    predicted = np.where(np.arange(40) < right, labels, other)
+    table = pd.DataFrame(
+        {
+            "path": [f"{i}.mp4" for i in range(40)], "group": np.arange(40) % groups,
+            "label": labels, "predicted": predicted, "p_a": predicted == "a",
+            "p_b": predicted == "b",
+        }
+    )  # fmt: skip
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """Three models of known scores, one of them on fewer clips too."""
+    rows = [("reference", 30, 1.0), ("better", 40, 1.0), ("same", 30, 1.0), ("same", 20, 0.5)]
+    return pd.DataFrame(
+        [
+            {
+                "labels": "own", "model": model, "seed": 0, "share": share, "start": "nothing",
+                "changes": "", "epochs": 1, "seconds": 60.0,
+                "predictions": predictions(right, tmp_path / f"{place}.csv"),
+            }
+            for place, (model, right, share) in enumerate(rows)
+        ]
+    )  # fmt: skip
+
+
+class TestRivals:
+    def test_scores_are_those_of_the_predictions(self, made_up):
+        table = rivals.scores(made_up, n=100)
+        assert table["top1"].tolist() == [0.75, 1.0, 0.75, 0.5]
+        assert (table["top1_low"] <= table["top1"]).all()
+        assert table["name"].tolist() == ["reference", "better", "same", "same 50% of the clips"]
+
+    def test_differences_are_to_the_reference_and_shown_where_they_are(self, made_up):
+        table, said = rivals.against(made_up[:3], "reference", n=200)
+        assert table["top1"].tolist() == [0.25, 0.0]
+        assert table["p_value"].tolist() == [pytest.approx(2 * 0.5**10), 1.0]
+        assert table["shown"].tolist() == [True, False]
+        assert said[0].startswith("better is better than reference")
+        assert said[1].startswith("No difference shown")
+
+    def test_unknown_reference_is_named(self, made_up):
+        with pytest.raises(ValueError, match="'none' to compare with, only of reference, better"):
+            rivals.against(made_up, "none")
+
+    def test_best_leaves_out_the_transformers(self, made_up):
+        scored = rivals.scores(made_up, n=10)
+        assert rivals.best(scored)["model"] == "better"
+        assert rivals.best(scored, ["better", "reference"])["top1"] == 0.75
+        with pytest.raises(ValueError, match="No CNN is trained"):
+            rivals.best(scored, ["better", "reference", "same"])
+
+    def test_gain_is_over_the_next_smaller_share(self, made_up):
+        table = rivals.rises(rivals.scores(made_up, n=10))
+        assert table["model"].tolist() == ["same", "same"]
+        assert table["gain"].tolist()[1] == 0.25
+
+    def test_missing_predictions_are_named(self, made_up):
+        gone = made_up.assign(predictions="gone.csv")
+        with pytest.raises(FileNotFoundError, match=r"gone.csv is missing: run the comparison"):
+            rivals.scores(gone)
+
+
+class TestFigures:
+    def test_they_draw_what_they_are_given(self, made_up, trained):
+        scored = rivals.scores(made_up, n=50)
+        compared, _ = rivals.against(made_up[:3], "reference", n=50)
+        assert list(figures.score_dots(scored).data[0].x) == [75, 100, 75, 50]
+        assert list(figures.differences(compared).data[0].x) == [25, 0]
+        assert list(figures.accuracy_by_data(rivals.rises(scored)).data[0].y) == [50, 75]
+        names = dict(enumerate(["one", "two"]))
+        assert len(figures.curves(curves_of(trained), names).data) == 8
+        norms = read_gradients(run_folder(trained, DEFAULT))
+        assert [t.name for t in figures.gradients({"x": norms}).data] == list(
+            norms["layer"].unique()
+        )
+
+    def test_views_turn_the_order_of_costs_round(self):
+        figure = figures.views(costs_as_published())
+        view, video = (dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data)
+        slowfast, ours = "slowfast_r50<br>32×256²", "timesformer<br>8×224²"
+        assert view[slowfast] < view[ours] and video[slowfast] > video[ours]
+
+    def test_no_gradient_is_an_error(self):
+        with pytest.raises(ValueError, match="train anew"):
+            figures.gradients({})
