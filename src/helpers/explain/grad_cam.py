@@ -6,6 +6,7 @@ An explainer as the measures of faithfulness take them: (model, clips, classes) 
 import torch
 from torch import Tensor, nn
 
+from helpers.explain.rollout import class_direction
 from helpers.models import CnnTransformer
 
 
@@ -39,7 +40,7 @@ def grad_cam(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
     features = features.detach().requires_grad_()
     with torch.enable_grad():
         outputs = model.cls_head(backbone.read_out(features)).float()
-        total = (outputs * _direction(classes, outputs.shape[1])).sum()
+        total = (outputs * class_direction(classes, outputs.shape[1])).sum()
         (gradient,) = torch.autograd.grad(total, features)
     weights = gradient.mean((2, 3, 4), keepdim=True)
     maps = (weights * features.detach()).sum(1).clamp_min(0).float()
@@ -49,12 +50,6 @@ def grad_cam(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
     if list(maps.shape[1:]) != grid:
         maps = nn.functional.adaptive_avg_pool3d(maps[:, None], grid)[:, 0]
     return maps
-
-
-def _direction(classes: Tensor, count: int) -> Tensor:
-    """The class over the mean of the others: [B, classes]."""
-    chosen = nn.functional.one_hot(classes, count).float()
-    return chosen - (1 - chosen) / max(count - 1, 1)
 
 
 def _divisor(places: int, side: int) -> int:

@@ -1,7 +1,7 @@
 """Ways to explain by name: each makes a map of a clip for a class, whatever the network is.
 
 What measures maps (deletion, insertion, pointing, randomised weights) takes any `Explainer`. A
-network of another kind, such as a CNN, brings its own: {"Grad-CAM": helpers.explain.grad_cam.grad_cam}.
+network of another kind brings its own, such as `helpers.explain.grad_cam.grad_cam` of a CNN.
 """
 
 from collections.abc import Mapping
