@@ -178,8 +178,8 @@ PROFILES = {
             "demo",
             YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
             VARIANTS["demo"],
-            Recipe(3, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-            Recipe(40, 32, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
+            Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
+            Recipe(44, 16, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
             Study(
                 "timesformer",
                 YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),
