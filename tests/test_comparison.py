@@ -3,15 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from mmengine.config import Config
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_makers import CPU, make_run, tiny_project
 
 from helpers.clips.split import load_split
 from helpers.cost.recognizers import cost_of, costs_as_published, costs_of_trainings
 from helpers.evaluation import rivals
 from helpers.figures import rivals as figures
+from helpers.models import Float32Head
+from helpers.models.checkpoints import CheckpointError
 from helpers.profiles import CNNS
 from helpers.runs import Run, RunError
 from helpers.training.choices import Choices
@@ -153,6 +159,28 @@ class TestTrainings:
         config = (folder / "config.py").read_text()
         assert str(folder / "images" / "best.pth") in config
         assert load_training(folder / "images").epochs == 1
+
+    def test_a_cnns_head_begins_as_that_of_single_frames(self, run, sets, trained):
+        config = plan_entry(run, CNN, sets["own"], CPU)
+        start = run.folder / "comparison" / CNN.name / "images" / "best.pth"
+        assert config.model.cls_head.pretrained == str(start)
+        head = Float32Head(2, 64, pretrained=str(start))
+        head.init_weights()
+        weights = torch.load(start, weights_only=True)["state_dict"]
+        assert head.fc_cls.weight.equal(weights["cls_head.fc_cls.weight"])
+        with pytest.raises(CheckpointError, match="no head of 3 classes"):
+            Float32Head(3, 64, pretrained=str(start)).init_weights()
+
+    def test_tensorboard_gets_the_pictures_that_there_are(self, trained, tmp_path):
+        training = replace(load_training(run_folder(trained, DEFAULT)), folder=tmp_path)
+        backends = [{"type": "LocalVisBackend"}, {"type": "TensorboardVisBackend"}]
+        Config({"visualizer": {"vis_backends": backends}}).dump(training.config)
+        cv2.imwrite(str(tmp_path / "curves.png"), np.full((8, 8, 3), 200, np.uint8))
+        pictures = {"curves": tmp_path / "curves.png", "absent": tmp_path / "absent.png"}
+        assert log_pictures(training, pictures) == ["Tensorboard"]
+        events = EventAccumulator(str(tmp_path / "pictures"))
+        events.Reload()
+        assert events.Tags()["images"] == ["curves"]
 
     def test_finished_trainings_are_loaded(self, run, sets, trained, monkeypatch):
         def refuse(*_):

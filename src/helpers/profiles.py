@@ -193,8 +193,8 @@ PROFILES = {
                 8,
                 64,
                 0.5,
-                Recipe(1, 32, "AdamW", 5e-4, 0.05, 0.2, 72, 32, None),
-                Recipe(12, 64, "AdamW", 2e-3, 0.05, 1.0, 72, 32, None),
+                Recipe(1, 32, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
+                Recipe(20, 32, "AdamW", 1e-3, 0.05, 1.0, 72, 32, None),
             ),
         ),
         Profile(

@@ -135,7 +135,7 @@ def gradients(norms: Mapping[str, pd.DataFrame]) -> go.Figure:
     layers = list(dict.fromkeys(name for table in norms.values() for name in table["layer"]))
     fig = make_subplots(
         1, len(norms), shared_yaxes=True, horizontal_spacing=0.05,
-        subplot_titles=[escape(title) for title in norms],
+        subplot_titles=[escape(title) for title in norms] if len(norms) > 1 else None,
     )  # fmt: skip
     told = set()
     for column, table in enumerate(norms.values(), start=1):
@@ -153,7 +153,8 @@ def gradients(norms: Mapping[str, pd.DataFrame]) -> go.Figure:
     width = COLUMN if len(norms) == 1 else PAGE
     rows = legend_rows(layers, width)
     dress(fig, "Norm of the gradient by layer", width, 400 + 26 * rows)
-    fig.update_layout(showlegend=True, margin_t=84 + 26 * rows, legend_y=1.1)
+    above = 1.1 if len(norms) > 1 else 1.01  # the panels' titles stand between
+    fig.update_layout(showlegend=True, margin_t=58 + 26 * rows, legend_y=above)
     fig.update_xaxes(title_text="iteration", rangemode="tozero")
     fig.update_yaxes(type="log", exponentformat="power", dtick=1)
     fig.update_yaxes(title_text="norm before clipping", row=1, col=1)

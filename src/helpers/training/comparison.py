@@ -23,6 +23,7 @@ from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
 from helpers.training.log import read_scalars
+from helpers.training.network import begin_with_head
 from helpers.training.plan import keep_frames, training_counts
 from helpers.training.study import PREDICTIONS, LabelSet, label_sets, train_and_test
 from helpers.training.train import load_training
@@ -180,7 +181,7 @@ def plan_entry(
     if not cnn:  # its rates are its own: those of CNNs are too high for it
         own = run.profile.images if images and run.profile.images else run.profile.recipe
         recipe["lr"] = own.lr
-    return build_config(
+    config = build_config(
         replace(run.profile, model=cnn or run.profile.model),
         list(counts),
         list(counts.values()),
@@ -194,6 +195,8 @@ def plan_entry(
         model=model,
         recipe=recipe,
     )
+    own_frames = entry.start == IMAGES and not images
+    return begin_with_head(config, folder / "images" / "best.pth") if own_frames else config
 
 
 def _start_of(run: Run, entry: Entry, cnn: CnnSize | None) -> Path:

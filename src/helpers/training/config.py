@@ -222,8 +222,9 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
     backbone = plain["model"]["backbone"]
     for switch in ("gradient_checkpointing", "class_token_only"):
         backbone.pop(switch, None)
-    if backbone["pretrained"]:
-        backbone["pretrained"] = Path(backbone["pretrained"]).name
+    for part in (backbone, plain["model"]["cls_head"]):
+        if part.get("pretrained"):
+            part["pretrained"] = Path(part["pretrained"]).name
     listing = json.dumps(sorted(map(list, clips))).encode()
     added_up = plain["optim_wrapper"].get("accumulative_counts", 1)
     return {

@@ -7,6 +7,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 PREFIX = "gradient/"
 """Begins the names under which norms are logged."""
@@ -47,8 +48,10 @@ class LayerGradientHook(Hook):
 
     def before_train(self, runner) -> None:
         """Listen to every parameter that is trained."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.listens = False
+        if isinstance(runner.model, FullyShardedDataParallel):
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 parameter.register_post_accumulate_grad_hook(self._listener(name))

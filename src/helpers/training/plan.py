@@ -15,6 +15,7 @@ from helpers.runs import Run
 from helpers.training.choices import Choices
 from helpers.training.config import build_config
 from helpers.training.device import Compute
+from helpers.training.network import begin_with_head
 
 EXPLORE = "01_explore_dataset"
 
@@ -101,7 +102,7 @@ def plan_training(
     if images is not None:
         recipe = {"pretrained": str(Path(images.work_dir) / "best.pth")} | recipe
     counts = training_counts(run.require(run.split, EXPLORE))
-    return build_config(
+    config = build_config(
         choices.apply(run.profile),
         list(counts),
         list(counts.values()),
@@ -116,3 +117,6 @@ def plan_training(
         recipe=recipe,
         **switches,
     )
+    if images is None or choices.recipe.get("pretrained"):
+        return config
+    return begin_with_head(config, Path(images.work_dir) / "best.pth")
