@@ -110,7 +110,8 @@ def train_folds(
 
     Returns:
         One row per fold: fold, train, val, test (clips), recordings and classes (of the tested
-        clips), epochs, seconds, best_epoch, best_score (mean class accuracy on validation).
+        clips), epochs, seconds (with the start on single frames), best_epoch, best_score (mean
+        class accuracy on validation).
 
     Raises:
         FoldError: as `open_folds`.
@@ -151,11 +152,14 @@ def finished_folds(run: Run) -> pd.DataFrame:
         split = load_split(one.split)
         tested = split[split["split"] == "test"]
         parts = split["split"].value_counts()
+        images = one.training / "images"
+        start = load_training(images).seconds if (images / "training.json").exists() else 0.0
         rows.append(
             {"fold": fold}
             | {part: int(parts[part]) for part in PARTS}
             | {"recordings": tested["group"].nunique(), "classes": tested["label"].nunique()}
             | {name: getattr(training, name) for name in OF_TRAINING}
+            | {"seconds": training.seconds + start}
         )
     return pd.DataFrame(rows, columns=COLUMNS)
 
