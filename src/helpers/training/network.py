@@ -55,8 +55,8 @@ def head_of(backbone: Mapping, classes: int) -> dict:
 def begin_with_head(config: Config, images: Path) -> Config:
     """Let a CNN's head begin as the one of its training on single frames, whose classes it has.
 
-    Batch normalisation lets a drawn head's first gradients undo what the network has learnt: after
-    an epoch on clips the demo's ResNet-18 fell from 0.44 to chance. A transformer's head is drawn.
+    With a drawn head the demo's ResNet-18 fell from 0.44 to chance in an epoch on clips; that the
+    head's first gradients undo what was learnt is a guess. A transformer's head is drawn.
     """
     if config.model.backbone.type == "CnnTransformer":
         config.model.cls_head.pretrained = str(images)
