@@ -21,9 +21,9 @@ import plotly.graph_objects as go
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 60
+SECONDS = 40
 """After so long a browser that does not answer is given up."""
-BROWSERS = 3
+BROWSERS = 2
 """So many are started in one process before figures are html only."""
 REMEDY = (
     "Figures are written as html only. For pdf, png and svg install a browser: "
