@@ -10,6 +10,7 @@ from helpers.evaluation.calibration import (
     calibration_errors,
     fit_temperature,
     reliability,
+    verdict,
     with_temperature,
 )
 from helpers.evaluation.selective import at_coverages, aurc, risk_coverage
@@ -91,6 +92,14 @@ def test_perfect_probabilities_have_an_error_near_zero(sure):
 def test_the_temperature_that_spoilt_the_scores_is_found(sure):
     assert fit_temperature(sure) == pytest.approx(4.0, rel=0.06)
     assert fit_temperature(with_temperature(sure, 8.0)) == pytest.approx(0.5, rel=0.06)
+
+
+def test_a_temperature_that_nothing_could_fit_is_told_apart(sure):
+    assert "too sure" in verdict(fit_temperature(sure))
+    assert "not sure enough" in verdict(0.5)
+    all_right = sure[sure["label"] == sure["predicted"]]
+    assert "end of its range" in verdict(fit_temperature(all_right))
+    assert verdict(20.0) == verdict(0.05)
 
 
 def test_temperature_changes_no_prediction_and_sums_to_one(sure):

@@ -58,7 +58,8 @@ def test_browsers_that_do_not_answer_are_given_up_once_and_for_all(fake, caplog,
                 renderer.render(BARS, ("pdf", "png"), 1)
     assert fake.made == browser.BROWSERS
     assert len(caplog.records) == 1
-    assert f"failed {browser.BROWSERS} times" in caplog.text and "apt-get install chromium" in caplog.text
+    assert f"failed {browser.BROWSERS} times" in caplog.text
+    assert "apt-get install chromium" in caplog.text
 
 
 def test_a_figure_the_browser_refuses_costs_no_browser(fake):

@@ -117,6 +117,18 @@ def fit_temperature(table: pd.DataFrame) -> float:
     return float(np.exp(found.x))
 
 
+def verdict(temperature: float) -> str:
+    """What a fitted temperature says of the model, in a sentence."""
+    low, high = TEMPERATURES
+    if not low * 1.01 < temperature < high / 1.01:
+        return (
+            f"The temperature stands at an end of its range ({low:g} to {high:g}): validation has "
+            "too few clips, or the probabilities tell too little, to fit one. Do not use it."
+        )
+    kind = "too sure" if temperature > 1 else "not sure enough"
+    return f"A temperature of {temperature:.2f} fits validation best: the model was {kind}."
+
+
 def with_temperature(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
     """A copy of a table of predictions with other probabilities and the same predictions.
 
