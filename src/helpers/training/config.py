@@ -225,13 +225,15 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
     for part in (backbone, plain["model"]["cls_head"]):
         if part.get("pretrained"):
             part["pretrained"] = Path(part["pretrained"]).name
+    optimizer = plain["optim_wrapper"]["optimizer"]
+    optimizer.pop("fused", None)
     listing = json.dumps(sorted(map(list, clips))).encode()
     added_up = plain["optim_wrapper"].get("accumulative_counts", 1)
     return {
         "model": plain["model"],
         "pipeline": pipeline,
         "batch_size": plain["train_dataloader"]["batch_size"] * added_up,
-        "optimizer": plain["optim_wrapper"]["optimizer"],
+        "optimizer": optimizer,
         "schedule": plain["param_scheduler"],
         "epochs": plain["train_cfg"]["max_epochs"],
         "seed": plain["randomness"]["seed"],
@@ -241,9 +243,9 @@ def identity(config: Config, clips: Sequence[tuple[str, str]]) -> dict:
 
 def _optimization(steps: Recipe, compute: Compute) -> dict:
     optimizer = {"type": steps.optimizer, "lr": steps.lr, "weight_decay": steps.weight_decay}
-    if steps.optimizer == "SGD":
-        optimizer["momentum"] = 0.9
+    optimizer |= {"momentum": 0.9} if steps.optimizer == "SGD" else {"fused": True}
     wrapper = {
+        "constructor": "FewGroupsConstructor",
         "optimizer": optimizer,
         "clip_grad": {"max_norm": 1.0 if steps.optimizer == "AdamW" else 40.0},
         "paramwise_cfg": {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0},

@@ -3,14 +3,11 @@
 import itertools
 import logging
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-from mmaction.registry import HOOKS, OPTIM_WRAPPERS, RUNNERS
+from mmaction.registry import HOOKS, RUNNERS
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from helpers.training.reading_ahead import ReadAhead
@@ -74,20 +71,6 @@ class NotebookRunner(Runner):
         else:
             self.message_hub.pop_info("best_ckpt")
             self.message_hub.pop_info("best_score")
-
-
-@OPTIM_WRAPPERS.register_module()
-class CpuAmpOptimWrapper(OptimWrapper):
-    """Mixed precision on a CPU; mmengine's `AmpOptimWrapper` insists on a GPU.
-
-    bfloat16 has float32's range, so no loss scaling is needed.
-    """
-
-    @contextmanager
-    def optim_context(self, model: torch.nn.Module):
-        """Run the forward pass under autocast to bfloat16."""
-        with super().optim_context(model), torch.autocast("cpu", torch.bfloat16):
-            yield
 
 
 @HOOKS.register_module()
