@@ -33,8 +33,9 @@ from helpers.training.config import build_config, identity
 from helpers.training.device import Compute, choose_compute, loader_workers
 from helpers.training.inference import ClipReader, classes_of, load_model
 from helpers.training.log import read_scalars
+from helpers.training.optimizer import CpuAmpOptimWrapper
 from helpers.training.plan import classes_of_run, keep_frames, parts_of_clips, plan_images
-from helpers.training.runner import CpuAmpOptimWrapper, NotebookRunner
+from helpers.training.runner import NotebookRunner
 from helpers.training.train import TrainingError, load_training, newest_checkpoint, train
 from helpers.training.views import Views, predict_views
 
