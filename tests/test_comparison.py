@@ -24,6 +24,7 @@ from helpers.training.choices import Choices
 from helpers.training.comparison import (
     DEFAULT,
     IMAGES,
+    NOTHING,
     TRANSFORMER,
     Entry,
     curves_of,
@@ -135,6 +136,17 @@ class TestPlans:
         )  # fmt: skip
         assert one == two
 
+    @pytest.mark.parametrize(
+        ("start", "images", "epochs"),
+        [(IMAGES, True, 1), (IMAGES, False, 1), (NOTHING, False, 2), ("motions", False, 2)],
+    )
+    def test_what_starts_from_nothing_or_other_labels_learns_longer(
+        self, run, sets, start, images, epochs
+    ):
+        entry = Entry("own", DEFAULT, start=start)
+        config = plan_entry(run, entry, sets["own"], CPU, images)
+        assert config.train_cfg.max_epochs == epochs
+
     def test_3d_network_cannot_start_from_single_frames(self, run, sets):
         with pytest.raises(RunError, match="cannot start from single ones"):
             plan_entry(run, Entry("own", "r3d18_attention", start=IMAGES), sets["own"], CPU)
@@ -152,7 +164,8 @@ class TestTrainings:
     def test_tables_come_from_the_folders(self, trained):
         assert trained["model"].tolist() == [DEFAULT, TRANSFORMER]
         assert trained["changes"].tolist() == ["encoder_heads=4", ""]
-        assert (trained["seconds"] > 0).all() and (trained["epochs"] == 1).all()
+        assert (trained["seconds"] > 0).all()
+        assert trained["epochs"].tolist() == [1, 2]
 
     def test_a_cnn_takes_over_what_it_learnt_from_single_frames(self, run, trained):
         folder = run.folder / "comparison" / CNN.name

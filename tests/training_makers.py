@@ -63,6 +63,7 @@ TINY = Profile(
         width=0.125,
         recipe=replace(RECIPE, epochs=1),
         images=replace(RECIPE, epochs=1),
+        alone=replace(RECIPE, epochs=2),
     ),
 )
 CPU = Compute("cpu", "float32", "CPU")

@@ -91,8 +91,9 @@ class Comparison:
     num_frames: int  # of a clip as every network sees it
     img_size: int  # pixels
     width: float  # share of the channels of torchvision's and mmaction2's networks
-    recipe: Recipe  # of every cell, on clips
-    images: Recipe  # on single frames, where a cell starts from them
+    recipe: Recipe  # of a cell that starts from single frames, on clips
+    images: Recipe  # of these frames
+    alone: Recipe  # of a cell that starts from nothing, or from other labels
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ PROFILES = {
                 0.25,
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
+                Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
             ),
         ),
         Profile(
@@ -179,7 +181,7 @@ PROFILES = {
             YardSize(clips=3600, cameras=120, frames=12, fps=6, width=192, height=144),
             VARIANTS["demo"],
             Recipe(2, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-            Recipe(44, 16, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
+            Recipe(50, 16, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
             Study(
                 "timesformer",
                 YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),
@@ -193,8 +195,9 @@ PROFILES = {
                 8,
                 64,
                 0.5,
-                Recipe(1, 32, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-                Recipe(20, 32, "AdamW", 1e-3, 0.05, 1.0, 72, 32, None),
+                Recipe(1, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
+                Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
+                Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
         ),
         Profile(
@@ -218,6 +221,7 @@ PROFILES = {
                 1.0,
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
+                Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
             ),
         ),
     )

@@ -172,7 +172,7 @@ def plan_entry(
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
         model |= {"img_size": sizes.img_size, "width": sizes.width}
-    recipe = dict(vars(sizes.recipe))
+    recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
         recipe = dict(vars(sizes.images))
