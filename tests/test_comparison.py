@@ -15,6 +15,9 @@ from training_makers import CPU, make_run, tiny_project
 from helpers.clips.split import load_split
 from helpers.cost.recognizers import cost_of, costs_as_published, costs_of_trainings
 from helpers.evaluation import rivals
+from helpers.explain import beside, tables
+from helpers.explain.grad_cam import grad_cam
+from helpers.explain.methods import METHODS
 from helpers.figures import rivals as figures
 from helpers.models import Float32Head
 from helpers.models.checkpoints import CheckpointError
@@ -292,6 +295,49 @@ class TestCost:
         assert (table["peak_gb"] * 1e9 > 3 * 4e6 * table["parameters_m"]).all()
 
 
+@pytest.fixture(scope="module")
+def contenders(trained):
+    """The transformer and the CNN, each with one way to explain it."""
+    ways = {TRANSFORMER: {"rollout": METHODS["rollout"]}, DEFAULT: {"Grad-CAM": grad_cam}}
+    made = []
+    for name, explainers in ways.items():
+        training = load_training(run_folder(trained, name))
+        made.append(beside.Contender(name, load_model(training, CPU), training, explainers))
+    return made
+
+
+class TestMapsBeside:
+    def test_both_are_measured_on_the_same_clips_in_the_same_pieces(self, run, contenders):
+        clips = pd.read_csv(run.split).query("split == 'test'")
+        measured = beside.measure_each(contenders, clips, run.data, CPU)
+        table = beside.in_one(tables.perturbation_table, measured)
+        assert table["method"].tolist() == [f"{TRANSFORMER}, rollout", f"{DEFAULT}, Grad-CAM"]
+        assert {len(one.perturbed["path"].unique()) for one in measured.values()} == {len(clips)}
+        assert table[["deletion", "insertion"]].apply(lambda v: v.between(0, 1)).all(axis=None)
+        assert beside.in_one(tables.boxes_table, measured).empty  # no boxes are known
+        assert beside.sentence(table).startswith("Maps shown to beat a random order in")
+
+    def test_pieces_divide_the_pictures_of_all(self, contenders):
+        assert beside.common_grid(contenders) == (8, 8)
+        assert beside.common_grid(contenders, finest=7) == (4, 4)
+
+    def test_maps_of_a_clip_come_with_the_frames_that_were_seen(self, run, contenders):
+        row = pd.read_csv(run.split).query("split == 'test'").iloc[0]
+        for contender in contenders:
+            clip, maps = beside.maps_of_clip(contender, row["path"], row["label"])
+            (one,) = maps.values()
+            assert one.ndim == 3 and clip.frames.shape[0] == clip.inputs.shape[2]
+
+    def test_a_map_in_other_pieces_keeps_its_place(self):
+        coarse = torch.zeros(1, 2, 2, 2)
+        coarse[0, :, 0, 1] = 1.0
+        finer = beside.on_grid(lambda *_: coarse, 4, 4)(None, torch.zeros(1, 3, 4, 16, 16), None)
+        assert finer.shape == (1, 4, 4, 4)
+        assert finer[0, :, 0, 3].eq(1).all() and finer[0, :, 3, 0].eq(0).all()
+        same = beside.on_grid(lambda *_: coarse, 2, 2)(None, torch.zeros(1, 3, 2, 16, 16), None)
+        assert same is coarse
+
+
 def predictions(right, path, groups=20):
     """40 clips of 20 recordings, the first `right` of them right."""
     labels = np.array(["a", "b"] * 20)
@@ -325,6 +371,18 @@ def made_up(tmp_path):
 
 
 class TestRivals:
+    def test_clips_that_all_have_right_come_surest_first(self):
+        table = pd.DataFrame(
+            {"path": list("xyz"), "group": "g", "label": "a", "predicted": "a",
+             "p_a": [0.6, 0.9, 0.8], "p_b": [0.4, 0.1, 0.2]}
+        )  # fmt: skip
+        other = table.assign(predicted=["a", "a", "b"], p_a=[0.7, 0.5, 0.4]).iloc[::-1]
+        found = rivals.right_by_all([table, other])
+        assert found["path"].tolist() == ["x", "y"]
+        assert found["sure"].tolist() == [0.6, 0.5]
+        wrong = table.assign(predicted="b")
+        assert rivals.right_by_all([table, wrong])["path"].tolist() == ["y", "z", "x"]
+
     def test_scores_are_those_of_the_predictions(self, made_up):
         table = rivals.scores(made_up, n=100)
         assert table["top1"].tolist() == [0.75, 1.0, 0.75, 0.5]

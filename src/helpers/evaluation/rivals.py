@@ -9,6 +9,7 @@ import pandas as pd
 
 from helpers.evaluation.bootstrap import bootstrap_intervals
 from helpers.evaluation.compare import SIGNIFICANT, compare, holm
+from helpers.evaluation.metrics import PROBABILITY
 
 METRICS = ("top1", "macro_f1")
 """Top-1 is what retrieval calls rank-1."""
@@ -116,6 +117,25 @@ def against(
         outside = (table["top1_low"] > 0) | (table["top1_high"] < 0)
         table["shown"] = outside & (table["p_holm"] < SIGNIFICANT)
     return table, said
+
+
+def right_by_all(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Clips that every model has right, in the order of how sure the least sure of them is.
+
+    Args:
+        tables: predictions on the same clips.
+
+    Returns:
+        path, group, label, and `sure`: the smallest probability of the true class. All clips
+        where there is none that all have right.
+    """
+    first = tables[0].set_index("path")
+    others = [table.set_index("path").loc[first.index] for table in tables]
+    right = np.logical_and.reduce([one["predicted"] == one["label"] for one in others])
+    sure = [[row[PROBABILITY + row["label"]] for row in one.to_dict("records")] for one in others]
+    found = first[["group", "label"]].assign(sure=np.min(sure, axis=0))
+    found = found[right] if right.any() else found
+    return found.sort_values("sure", ascending=False, kind="stable").reset_index()
 
 
 def best(scored: pd.DataFrame, others_than: Sequence[str] = ()):

@@ -39,15 +39,18 @@ def draw_subjects(predictions: pd.DataFrame, count: int, seed: int = 0) -> pd.Da
     )
 
 
-def read_subjects(reader: ClipReader, clips: pd.DataFrame, data: Path) -> list[Subject]:
+def read_subjects(
+    reader: ClipReader, clips: pd.DataFrame, data: Path, grid: tuple[int, int] | None = None
+) -> list[Subject]:
     """Clips as the model sees them, with the hazard's boxes where they are known.
 
     Args:
-        reader: of the part that the clips are of; its model has a `backbone` with a patch grid.
+        reader: of the part that the clips are of.
         clips: columns path, group.
         data: folder that the paths are relative to.
+        grid: rows and columns in which the boxes are told; None: those of the model's patches.
     """
-    grid = reader.model.backbone.grid[1:]
+    grid = grid or reader.model.backbone.grid[1:]
     subjects = []
     for row in clips.itertuples():
         clip = reader.read(row.path)
