@@ -308,6 +308,14 @@ def test_the_verdict_trusts_what_passes_and_says_why_not_the_rest(measured):
     assert none[0].startswith("No method passes")
 
 
+def test_classes_are_told_from_small_boxes_to_large(measured):
+    boxes = boxes_table(measured, 100)
+    (told,) = verdict.of_classes(boxes, ["truth"])
+    assert told.startswith("By class: truth: there 16.0.")
+    assert "there 6%" in told
+    assert verdict.of_classes(boxes.iloc[:0], ["truth"]) == []
+
+
 def test_clips_are_drawn_evenly_over_classes_and_recordings():
     table = pd.DataFrame(
         [

@@ -1,7 +1,7 @@
 """Which method to trust, said from what was measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,6 +83,28 @@ def verdict(judged: pd.DataFrame) -> list[str]:
             )
         )
     return sentences
+
+
+def of_classes(boxes: pd.DataFrame, methods: Sequence[str]) -> list[str]:
+    """A sentence on maps in the boxes of each class; none where no boxes are known.
+
+    Args:
+        boxes: from `helpers.explain.tables.boxes_table`.
+        methods: those of which it tells.
+    """
+    rows = boxes[~boxes["clips"].isin(("all", "right", "wrong"))]
+    if rows.empty:
+        return []
+    told = []
+    for method in methods:
+        own = rows[rows["method"] == method].sort_values("area")
+        told.append(f"{method}: " + ", ".join(f"{r.clips} {r.ratio:.1f}" for r in own.itertuples()))
+    sizes = rows.groupby("clips")["area"].mean().sort_values()
+    covered = ", ".join(f"{name} {share:.0%}" for name, share in sizes.items())
+    return [
+        f"By class: {'; '.join(told)}. The boxes cover of the picture: {covered}. A map that lies "
+        "wholly inside reaches one over this share, so large boxes hold the ratio of all down."
+    ]
 
 
 def summary(tables: Mapping[str, pd.DataFrame], **facts: Any) -> dict[str, Any]:
