@@ -303,6 +303,16 @@ def test_cameras_and_classes_are_balanced():
     assert (table.groupby(["camera", "label"]).size() == 2).all()
 
 
+def test_the_first_pairs_alone_may_be_made():
+    few = replace(TINY, pairs=2)
+    assert tuple(dict.fromkeys(clip.label for clip in plan(few, "motions"))) == CLASSES[:4]
+    assert {PARTNER[name] for name in CLASSES[:4]} == set(CLASSES[:4])
+    with pytest.raises(YardError, match="there are 5 of them"):
+        plan(replace(TINY, pairs=6), "motions")
+    with pytest.raises(YardError, match="motions alone come in pairs"):
+        plan(few, "hazards")
+
+
 def test_label_sets_are_kept_apart(yard, tmp_path):
     assert set(LABELS) == {"hazards", "motions"} and LABELS["motions"] == CLASSES
     with pytest.raises(YardError, match="hazards, motions"):

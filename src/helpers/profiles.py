@@ -15,6 +15,7 @@ class YardSize:
     width: int  # pixels
     height: int
     most_frames: int | None = None  # clips of different lengths, drawn evenly up to this one
+    pairs: int | None = None  # of motions: the first so many of them; None: all
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,10 @@ PROFILES = {
             Recipe(50, 16, "AdamW", 3e-4, 0.05, 3.0, 72, 32, None),
             Study(
                 "timesformer",
-                YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144),
+                YardSize(clips=1600, cameras=80, frames=12, fps=6, width=192, height=144, pairs=2),
                 4,
                 0.5,
-                Recipe(5, 16, "AdamW", 1e-3, 0.05, 0.5, 72, 32, None),
+                Recipe(5, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
                 {"hazards": 2, "motions": 5, "own": 5},
                 1120,
             ),

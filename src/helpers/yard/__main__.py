@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> Path:
     parser = _parser()
     asked = parser.parse_args(arguments)
     size = PROFILES[asked.profile].yard
-    names = ("clips", "cameras", "frames", "fps", "width", "height")
+    names = ("clips", "cameras", "frames", "fps", "width", "height", "pairs")
     given = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
     if asked.recordings is None:
         if asked.first_camera is not None:
@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None) -> Path:
             parser.error("--seconds and --frames both say how long a clip is; give one.")
         size = _last(replace(size, **given), asked.seconds)
         return make_yard(asked.folder, size, asked.seed, asked.workers, asked.labels or "hazards")
-    if asked.labels or asked.clips or asked.frames:
-        parser.error("--labels, --clips and --frames are of clips, not of recordings.")
+    if asked.labels or asked.clips or asked.frames or asked.pairs:
+        parser.error("--labels, --clips, --frames and --pairs are of clips, not of recordings.")
     recordings = RecordingSize(
         asked.recordings,
         cameras=asked.cameras or asked.recordings,
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     parser.add_argument("--workers", type=int, help="processes; default one a core")
     sizes = parser.add_argument_group("sizes, in place of the profile's")
+    sizes.add_argument("--pairs", type=int, help="of motions: the first so many (all)")
     sizes.add_argument("--cameras", type=int, help="sites; each is seen by one camera")
     sizes.add_argument("--fps", type=int, help="frames per second")
     sizes.add_argument("--width", type=int, help="pixels, even")

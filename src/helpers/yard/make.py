@@ -52,15 +52,31 @@ class Plan:
         return f"{self.label}/cam{self.camera:02d}_{self.index:05d}.mp4"
 
 
+def classes_of(size: YardSize, labels: str) -> tuple[str, ...]:
+    """Classes of a yard, in the order in which its clips take turns.
+
+    Raises:
+        YardError: `labels` is no label set, or has not so many pairs.
+    """
+    if labels not in LABELS:
+        raise YardError(f"No label set {labels!r}; choose one of {', '.join(LABELS)}.")
+    if size.pairs is None:
+        return LABELS[labels]
+    if labels != "motions" or 2 * size.pairs > len(motions.CLASSES):
+        raise YardError(
+            f"pairs={size.pairs} of {labels}: motions alone come in pairs, and there are "
+            f"{len(motions.CLASSES) // 2} of them."
+        )
+    return motions.CLASSES[: 2 * size.pairs]
+
+
 def plan(size: YardSize, labels: str = "hazards") -> list[Plan]:
     """All clips of a yard; each camera sees every class about equally often.
 
     Raises:
-        YardError: `labels` is no label set.
+        YardError: `labels` is no label set, or has not so many pairs.
     """
-    if labels not in LABELS:
-        raise YardError(f"No label set {labels!r}; choose one of {', '.join(LABELS)}.")
-    classes = LABELS[labels]
+    classes = classes_of(size, labels)
     many = len(classes)
     return [Plan(k, classes[k % many], (k // many) % size.cameras) for k in range(size.clips)]
 
