@@ -92,6 +92,7 @@ class Comparison:
     num_frames: int  # of a clip as every network sees it
     img_size: int  # pixels
     width: float  # share of the channels of torchvision's and mmaction2's networks
+    of_frames: Mapping[str, bool]  # further keywords of networks that look at single frames
     recipe: Recipe  # of a cell that starts from single frames, on clips
     images: Recipe  # of these frames
     alone: Recipe  # of a cell that starts from nothing, or from other labels
@@ -139,7 +140,7 @@ VARIANTS = {
 
 CNNS = {
     # Of the clips that the published weights were trained on; mmaction2's are those of its configs.
-    "resnet18_attention": CnnSize("resnet18", 8, 224, {"encoder_layers": 1}),
+    "resnet18_attention": CnnSize("resnet18", 8, 224, {"encoder_layers": 1, "pool": None}),
     "r3d18_attention": CnnSize("r3d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
     "r2plus1d18_attention": CnnSize("r2plus1d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
     "i3d_r50": CnnSize("i3d_r50", 32, 224, {"dropout_ratio": 0.5}),
@@ -172,6 +173,7 @@ PROFILES = {
                 8,
                 32,
                 0.25,
+                {},
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
@@ -195,7 +197,8 @@ PROFILES = {
             Comparison(
                 8,
                 64,
-                0.5,
+                0.25,
+                {"first_pooling": False},
                 Recipe(1, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
@@ -220,6 +223,7 @@ PROFILES = {
                 8,
                 224,
                 1.0,
+                {},
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),

@@ -39,7 +39,7 @@ SHARES = (0.25, 0.5, 0.75)
 ABLATED: Mapping[str, tuple] = {
     "encoder_layers": (0, 2, 4),
     "encoder_heads": (1, 2, 4),
-    "pool": (2, None),
+    "pool": (1, 2, 4),
     "trained": ("last_stage",),
 }
 """Changes of the default CNN, one at a time."""
@@ -172,6 +172,8 @@ def plan_entry(
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
         model |= {"img_size": sizes.img_size, "width": sizes.width}
+    if cnn and cnn.network in OF_FRAMES:
+        model = dict(sizes.of_frames) | model
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
