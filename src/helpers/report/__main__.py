@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from helpers import paths
-from helpers.pipeline.steps import STEPS
 from helpers.report.gather import ReportError, gather
 from helpers.report.write import write_report
 from helpers.runs import RunError, open_run
@@ -16,9 +15,8 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", default=["demo"], help="runs; the first one leads")
     parser.add_argument("--out", type=Path, default=paths.FIGURES, help="folder to write into")
     asked = parser.parse_args()
-    notebooks = [step.notebook for step in STEPS[:-1]]
     try:
-        runs = [gather(open_run(name), notebooks) for name in asked.names]
+        runs = [gather(open_run(name)) for name in asked.names]
         report = write_report(runs, asked.out)
     except (RunError, ReportError) as error:
         raise SystemExit(str(error)) from None

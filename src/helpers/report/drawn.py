@@ -25,9 +25,7 @@ def read_figure(path: Path) -> dict[str, Any]:
         if FRAMES in text:
             figure["frames"] = _arguments(text, FRAMES, 2)[1]
     except ValueError as error:
-        raise ReportError(
-            f"{path} holds no figure of plotly: execute its notebook again."
-        ) from error
+        raise ReportError(f"{path} holds no figure: execute its notebook again.") from error
     return figure
 
 

@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.files import read_json
+from helpers.pipeline.steps import MEASURING
 from helpers.runs import Run
 
 PICTURES = ("pdf", "png", "svg")
 FILMS = ("mp4", "webm", "gif")
+NOTEBOOKS = tuple(step.notebook for step in MEASURING)
 SAW = re.compile(r"#+ +What we saw\b")
 """Heading of the last cells of a notebook, which print what this run has shown."""
 
@@ -71,12 +73,12 @@ class Gathered:
         return self.run.name
 
 
-def gather(run: Run, notebooks: Iterable[str]) -> Gathered:
+def gather(run: Run, notebooks: Iterable[str] = NOTEBOOKS) -> Gathered:
     """Collect what the notebooks have left in a run's folder.
 
     Args:
-        notebooks: names of the notebooks that a complete run has executed, "03_evaluate"; what is
-            found of others is taken too.
+        notebooks: names of the notebooks that a complete run has executed; what is found of others
+            is taken too.
 
     Raises:
         ReportError: an executed copy or a file of captions is damaged.
@@ -120,7 +122,7 @@ def _read(path: Path) -> dict:
 
 def _section(run: Run, notebook: str, figures: dict, tables: dict) -> Section:
     number = notebook[:2]
-    title, saw = _told(run.notebooks / f"{notebook}.ipynb")
+    title, saw, code = _told(run.notebooks / f"{notebook}.ipynb")
     drawn, listed = _captions(run.figures), _captions(run.tables)
     return Section(
         number,
@@ -128,14 +130,12 @@ def _section(run: Run, notebook: str, figures: dict, tables: dict) -> Section:
         title or plain_name(notebook).capitalize() or f"Notebook {number}",
         saw,
         tuple(
-            Figure(name, drawn.get(name, plain_name(name).capitalize() + "."), files)
-            for name, files in figures.items()
-            if name.startswith(number)
+            Figure(name, drawn.get(name, f"{plain_name(name).capitalize()}."), figures[name])
+            for name in _in_order(figures, number, code)
         ),
         tuple(
-            Table(name, listed.get(name, plain_name(name).capitalize() + "."), files)
-            for name, files in tables.items()
-            if name.startswith(number)
+            Table(name, listed.get(name, f"{plain_name(name).capitalize()}."), tables[name])
+            for name in _in_order(tables, number, code)
         ),
     )
 
@@ -145,10 +145,10 @@ def plain_name(name: str) -> str:
     return name[3:].replace("_", " ")
 
 
-def _told(copy: Path) -> tuple[str, tuple[str, ...]]:
-    """Title of an executed notebook and the sentences that it printed under "What we saw"."""
+def _told(copy: Path) -> tuple[str, tuple[str, ...], str]:
+    """Title of an executed notebook, the sentences it printed under "What we saw", and its code."""
     if not copy.exists():
-        return "", ()
+        return "", (), ""
     try:
         cells = nbformat.read(copy, as_version=4).cells
     except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
@@ -163,13 +163,20 @@ def _told(copy: Path) -> tuple[str, tuple[str, ...]]:
         if output.get("name") == "stdout"
     )
     saw = tuple(line[2:].strip() for line in printed.splitlines() if line.startswith("- "))
-    return (title.group(1).strip() if title else ""), saw
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return (title.group(1).strip() if title else ""), saw, code
+
+
+def _in_order(names: Iterable[str], number: str, code: str) -> list[str]:
+    """Names of one notebook in the order in which its code has them; others behind, sorted."""
+    places = {name: code.find(f'"{name}"') for name in names if name.startswith(number)}
+    return sorted(places, key=lambda name: (places[name] < 0, places[name], name))
 
 
 def _missing(run: Run, expected: list[str], sections: tuple[Section, ...]) -> list[str]:
     """What a complete run would hold and this one does not, in sentences."""
     told = [
-        f"Notebook {name} was not executed to its end by `make run`: nothing of what it saw is told."
+        f"Notebook {name} was not executed to its end by `make run`: what it saw is not told."
         for name in expected
         if not (run.notebooks / f"{name}.ipynb").exists()
     ]
@@ -180,7 +187,7 @@ def _missing(run: Run, expected: list[str], sections: tuple[Section, ...]) -> li
             lacks = [kind for kind in PICTURES if kind not in figure.files]
             if lacks and not set(figure.files) & set(FILMS):
                 told.append(
-                    f"Figure {figure.name} has no {', '.join(lacks)}: it was drawn without a browser."
+                    f"Figure {figure.name} has no {', '.join(lacks)}: drawn without a browser."
                 )
         told += [
             f"Table {table.name} has no {kind}."

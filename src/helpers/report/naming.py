@@ -35,7 +35,7 @@ def camel(text: str) -> str:
 
 
 class Namer:
-    """Gives each thing a macro's name of its own; the same things in the same order, the same names.
+    """Gives each thing a macro's name of its own: the same things in one order, the same names.
 
     Two things whose letters agree are told apart by a word behind the second one's name.
     """

@@ -160,9 +160,9 @@ def _table(path: Path, namer: Namer, left_out: list[str]) -> Iterator[Number]:
 def numbers_tex(numbers: Numbers, run: str) -> str:
     """The file numbers.tex: a macro a line, with its source behind it."""
     lines = [
-        f"% Every number of the run {run}, written by helpers.report. Do not edit: it is made anew.",
-        rf"% In the text: \{numbers.prefix}TopOne{{}}. Digits are spelt out, a point between digits",
-        "% is Point; where two names agree in letters, the later one has Second behind it.",
+        f"% Every number of the run {run}, by helpers.report. Do not edit: it is made anew.",
+        rf"% In the text: \{numbers.prefix}TopOne{{}}. Digits are spelt out, a point between",
+        "% them is Point; where two names agree in letters, the later one has Second behind it.",
     ]
     lines += [
         rf"\newcommand{{\{number.macro}}}{{{number.text}}}% {' '.join(number.source.split())}"

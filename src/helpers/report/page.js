@@ -25,7 +25,7 @@ function fit(frame) {
   const place = frame.firstElementChild;
   const width = parseFloat(place.style.width);
   const height = parseFloat(place.style.height);
-  const room = frame.parentElement.parentElement.clientWidth;
+  const room = frame.parentElement.clientWidth;
   const scale = Math.min(1, Math.max(SMALLEST, room / width));
   place.style.transform = scale < 1 ? `scale(${scale})` : "";
   frame.style.width = `${Math.min(room, width * scale)}px`;

@@ -148,11 +148,11 @@ def _parts(runs: Sequence[Gathered], drawn: dict[str, Any]) -> list[Part]:
 
 
 def _by_name(items: list, make) -> list[list]:
-    """Items of several runs, those of one name together, in the order of the names."""
+    """Items of several runs, those of one name together, in the order of the first run."""
     named: dict[str, list] = {}
     for run, item in items:
         named.setdefault(item.name, []).append(make(run, item))
-    return [named[name] for name in sorted(named)]
+    return list(named.values())
 
 
 def _shown(run: str, figure: Figure, drawn: dict[str, Any]) -> Shown:

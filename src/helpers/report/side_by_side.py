@@ -72,9 +72,7 @@ def comparability(runs: Sequence[Gathered]) -> str:
         return f"Not tested yet: {absent}."
     if len(set(tested.values())) == 1:
         return (
-            "All were tested on the same clips. Intervals that overlap do not say that two runs are "
-            "alike: notebook 03 with COMPARE measures their difference clip by clip."
+            "All were tested on the same clips. That intervals overlap does not say that "
+            "two runs are alike: notebook 03 with COMPARE measures the difference clip by clip."
         )
-    return (
-        "They were tested on different clips: their numbers say nothing of which model is better."
-    )
+    return "They were tested on different clips: the numbers do not say which model is better."

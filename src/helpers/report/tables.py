@@ -14,13 +14,13 @@ from helpers.files import whole_file
 from helpers.report.gather import ReportError, Table
 from helpers.report.naming import latex_text
 
-COLUMN_LETTERS = 50
+COLUMN_LETTERS = 56
 """Letters of \\footnotesize that fit side by side into a column of 88 mm, gaps included."""
-PAGE_LETTERS = 104
+PAGE_LETTERS = 116
 """The same for the page, 181 mm."""
 PAGE_ROWS = 46
 """Rows of \\footnotesize in one piece; longer tables are continued in another."""
-GAP = 3
+GAP = 2
 """Letters' widths between columns."""
 
 TABULAR = re.compile(r"\\begin\{tabular\}\{([lrc]+)\}\n(.*?)\\end\{tabular\}", re.S)
@@ -120,11 +120,16 @@ def _limit(heading: str, which: str) -> bool:
 
 
 def print_tex(table: Table) -> str:
-    """A table for the two columns of report.tex: one column, the page, or the page made smaller.
+    """A table of a notebook as report.tex shows it."""
+    return grid_tex(printed(read_table(table)), table.caption, table.name)
+
+
+def grid_tex(grid: Grid, caption: str, name: str) -> str:
+    """A table for two columns: in one of them, over the page, or over the page and made smaller.
 
     What is too wide loses the columns that say the same in every row; its caption says it once.
+    The label is `tab:<name>`; pieces of a long table are floats of their own.
     """
-    grid, caption = printed(read_table(table)), table.caption
     if print_width(grid) > PAGE_LETTERS:
         grid, told = without_constants(grid)
         caption = f"{caption} {told}".strip()
@@ -133,14 +138,14 @@ def print_tex(table: Table) -> str:
         _environment(
             Grid(grid.headings, rows, grid.aligned),
             caption if at == 0 else f"{caption} (continued)",
-            f"tab:{table.name}" if at == 0 else f"tab:{table.name}-{at + 1}",
+            f"tab:{name}" if at == 0 else f"tab:{name}-{at + 1}",
         )
         for at, rows in enumerate(pieces)
     )
 
 
 def without_constants(grid: Grid) -> tuple[Grid, str]:
-    """The table without columns that say the same in all of several rows, and a sentence of them."""
+    """The table without columns that say the same in all rows, and a sentence that says it."""
     same = [
         at
         for at, column in enumerate(zip(*grid.rows, strict=True))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.figures.export import latex
 from helpers.files import whole_file, write_json, write_table
 from helpers.report.article import (
     appendix_tex,
@@ -18,7 +17,7 @@ from helpers.report.gather import FILMS, PICTURES, Gathered, ReportError
 from helpers.report.numbers import Numbers, numbers_of, numbers_tex
 from helpers.report.page import report_page
 from helpers.report.side_by_side import comparability, compare_runs
-from helpers.report.tables import write_print_tables
+from helpers.report.tables import Grid, grid_tex, write_print_tables
 
 EXPORTED = (*PICTURES, *FILMS, "csv", "tex")
 
@@ -55,8 +54,10 @@ def write_report(runs: Sequence[Gathered], folder: Path) -> Report:
     if len(runs) > 1:
         compared = compare_runs(runs)
         write_table(folder / "runs.csv", compared)
+        rows = tuple(compared.itertuples(index=False, name=None))
+        grid = Grid(("", *compared.columns[1:]), rows, "l" * len(compared.columns))
         caption = f"Runs side by side. {comparability(runs)}"
-        _write(folder / "runs.tex", latex(compared, caption, "tab:runs"))
+        _write(folder / "runs.tex", grid_tex(grid, caption, "runs"))
     page = _write(folder / "report.html", report_page(runs, numbers))
     skeleton = write_skeleton(folder, report_tex(runs, numbers, texts), runs[0].name)
     kept = runs[0].run.folder / "report"
