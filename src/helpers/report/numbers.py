@@ -143,7 +143,8 @@ def _table(path: Path, namer: Namer, left_out: list[str]) -> Iterator[Number]:
     if len(table) > LISTING:
         left_out.append(f"{path.name}: {len(table)} rows, a listing")
         return
-    records = table.to_dict("records")
+    texts = table.select_dtypes(exclude="number").columns
+    records = table.fillna(dict.fromkeys(texts, "")).to_dict("records")
     labels, told = labels_of(records)
     for label, record in zip(labels, records, strict=True):
         for column, value in record.items():

@@ -31,6 +31,7 @@ ESCAPES = {
     r"\textasciitilde{}": "~",
     r"\textasciicircum{}": "^",
     r"\textbackslash{}": "\\",
+    r"\space ": " ",  # behind each of these where a space follows
 }
 ZEROS = re.compile(r"(?<=\d)\.0+$")
 WORDS = {"True": "yes", "False": "no"}
