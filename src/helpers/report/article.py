@@ -14,7 +14,7 @@ import jinja2
 
 from helpers.figures.export import SCALE
 from helpers.files import whole_file
-from helpers.report.gather import Figure, Gathered, ReportError, Section
+from helpers.report.gather import Figure, Gathered, ReportError, Section, Table
 from helpers.report.naming import Namer, latex_text
 from helpers.report.numbers import Numbers
 from helpers.report.provenance import provenance_rows
@@ -47,6 +47,9 @@ TEMPLATES = jinja2.Environment(
 """For LaTeX, whose braces and percent signs Jinja's own marks would collide with."""
 
 
+TEMPLATES.tests |= {"printable": lambda item: printable(item), "wide": lambda item: is_wide(item)}
+
+
 @dataclass(frozen=True)
 class Texts:
     """Macros of a run's captions and of what its notebooks saw, names without backslash."""
@@ -68,7 +71,9 @@ def texts_of(gathered: Gathered) -> Texts:
             macro = findings[section.notebook] = namer.name("findings", section.notebook[3:])
             items = "".join(rf"\item {latex_text(text)}" + "\n" for text in section.saw)
             lines.append(
-                rf"\newcommand{{\{macro}}}{{\begin{{itemize}}" + f"\n{items}" + r"\end{itemize}}"
+                rf"\newcommand{{\{macro}}}{{\begin{{itemize}}\setlength{{\itemsep}}{{0pt}}"
+                + f"\n{items}"
+                + r"\end{itemize}}"
             )
     return Texts(captions, findings, "\n".join(lines) + "\n")
 
@@ -93,9 +98,9 @@ def _breakable(text: str) -> str:
     return " ".join(words)
 
 
-def printable(figure: Figure) -> bool:
-    """Whether LaTeX can show a figure: a pdf lies in the run."""
-    return "pdf" in figure.files
+def printable(item: Figure | Table) -> bool:
+    """Whether LaTeX can show a figure or table: its pdf or its LaTeX lies in the run."""
+    return ("pdf" if isinstance(item, Figure) else "tex") in item.files
 
 
 def is_wide(figure: Figure) -> bool:
@@ -110,7 +115,7 @@ def is_wide(figure: Figure) -> bool:
 def shown_of(section: Section) -> set[str]:
     """Names of figures and tables of a notebook that stand in the text."""
     figures = [figure.name for figure in section.figures if printable(figure)]
-    tables = [table.name for table in section.tables if "tex" in table.files]
+    tables = [table.name for table in section.tables if printable(table)]
     return {name for name in SHOWN if name in figures + tables} or {*figures[:1], *tables[:1]}
 
 
@@ -126,7 +131,7 @@ def report_tex(runs: Sequence[Gathered], numbers: Sequence[Numbers], texts: Sequ
     for run in runs:
         if set(run.name) & set("%#{}$&~^\\\"'"):
             raise ReportError(f"Run {run.name!r}: LaTeX cannot read a folder of this name.")
-    sections = [(section, shown_of(section)) for section in runs[0].sections]
+    told = [section for section in runs[0].sections if section.saw or shown_of(section)]
     body = TEMPLATES.get_template("report.tex.jinja").render(
         runs=runs,
         first=runs[0],
@@ -134,11 +139,9 @@ def report_tex(runs: Sequence[Gathered], numbers: Sequence[Numbers], texts: Sequ
         has={number.source for number in numbers[0].numbers},
         captions=texts[0].captions,
         findings=texts[0].findings,
-        sections=sections,
+        sections=[(section, shown_of(section)) for section in told],
         beside=[_matching(run) for run in runs[1:]],
         latex=latex_text,
-        is_wide=is_wide,
-        printable=printable,
     )
     return signed(body)
 
@@ -156,8 +159,6 @@ def appendix_tex(gathered: Gathered, texts: Texts) -> str:
         captions=texts.captions,
         sections=[(section, shown_of(section)) for section in gathered.sections],
         latex=latex_text,
-        is_wide=is_wide,
-        printable=printable,
     )
 
 

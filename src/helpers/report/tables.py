@@ -180,7 +180,7 @@ def _environment(grid: Grid, caption: str, label: str) -> str:
         tabular = [rf"\resizebox{{\{width}}}{{!}}{{%", *tabular, "}"]
     return "\n".join(
         [
-            rf"\begin{{{name}}}[tbp]",
+            rf"\begin{{{name}}}[htbp]",
             r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
             rf"\caption{{{latex_text(caption)}}}\label{{{label}}}",
             *tabular,
