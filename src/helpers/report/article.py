@@ -131,12 +131,13 @@ def report_tex(runs: Sequence[Gathered], numbers: Sequence[Numbers], texts: Sequ
     for run in runs:
         if set(run.name) & set("%#{}$&~^\\\"'"):
             raise ReportError(f"Run {run.name!r}: LaTeX cannot read a folder of this name.")
+    macros = {number.source: number.macro for number in numbers[0].numbers}
     told = [section for section in runs[0].sections if section.saw or shown_of(section)]
     body = TEMPLATES.get_template("report.tex.jinja").render(
         runs=runs,
         first=runs[0],
-        prefixes=[entry.prefix for entry in numbers],
-        has={number.source for number in numbers[0].numbers},
+        macros=macros,
+        known=lambda *names: all(f"metrics.json {name}" in macros for name in names),
         captions=texts[0].captions,
         findings=texts[0].findings,
         sections=[(section, shown_of(section)) for section in told],
