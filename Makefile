@@ -55,7 +55,7 @@ help: ## list the targets and the settings of a run
 	@echo "  VIEWS=4x3          views of a clip in tests: clips of frames x crops"
 	@echo "  DANGERS='A,B'      classes that are dangers"
 	@echo "  ALARM='recall=0.9 prevalence=0.001'   what is asked of the alarm"
-	@echo "  COMPARE=other      run whose predictions are compared"
+	@echo "  COMPARE=other      run whose predictions are compared, and that the report sets beside"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv
