@@ -7,17 +7,20 @@ import sys
 
 import pandas as pd
 import pytest
-from report_makers import ODD, draw, interval, make_run, write_metrics
+from report_makers import ODD, interval, make_run
 
 from helpers.figures import browser, export
 from helpers.files import read_json, write_json
 from helpers.report import __main__ as command
-from helpers.report.gather import NOTEBOOKS, ReportError, data_hash, gather
+from helpers.report.drawn import read_figure
+from helpers.report.gather import NOTEBOOKS, ReportError, Table, gather
+from helpers.report.hashes import data_hash
+from helpers.report.latex_tables import grid_tex, print_tex
 from helpers.report.naming import Namer, camel, latex_text, print_number
 from helpers.report.numbers import labels_of, numbers_of, numbers_tex
 from helpers.report.provenance import provenance_rows
 from helpers.report.side_by_side import comparability, compare_runs
-from helpers.report.tables import Grid, grid_tex, join_limits, print_tex, printed, read_table
+from helpers.report.tables import Grid, join_limits, printed, read_table
 from helpers.report.write import export as export_run
 from helpers.report.write import write_report
 
@@ -85,20 +88,21 @@ class TestGathering:
         assert "Figure 03_areas has no pdf: drawn without a browser." in told
         assert "07_film" not in told
 
-    def test_a_damaged_file_is_named_with_the_remedy(self, run, tmp_path):
+    def test_a_damaged_file_is_named_with_the_remedy(self, run):
         run.metrics.write_text("{")
-        with pytest.raises(
-            ReportError, match=r"metrics\.json is no JSON .*: execute its notebook again"
-        ):
+        with pytest.raises(ReportError, match=r"metrics\.json is no JSON .*: execute its notebook"):
             numbers_of(gather(run))
-        write_metrics(run, 0.5)
-        (run.figures / "03_areas.html").write_text("<html>")
+        page = run.figures / "03_areas.html"
+        page.write_text("<html>")
         with pytest.raises(ReportError, match=r"03_areas\.html holds no figure"):
-            write_report([gather(run)], tmp_path / "figures")
-        draw(run)
-        (run.tables / "03_slices.tex").write_text("nothing")
+            read_figure(page)
+        table = Table("03_slices", "", {"tex": run.tables / "03_slices.tex"})
+        table.files["tex"].write_text("nothing")
         with pytest.raises(ReportError, match=r"03_slices\.tex holds no tabular"):
-            write_report([gather(run)], tmp_path / "figures")
+            read_table(table)
+        (run.notebooks / "03_evaluate.ipynb").write_text("{")
+        with pytest.raises(ReportError, match=r"03_evaluate\.ipynb is no notebook"):
+            gather(run)
 
     def test_the_hash_of_the_data_follows_contents_and_labels_but_no_order(self, run):
         first, clips = data_hash(run), pd.read_csv(run.manifest)

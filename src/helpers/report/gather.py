@@ -4,7 +4,6 @@ Nothing is listed by name: figures, tables and what a notebook saw are found by 
 leads their file names, so a new notebook is reported as soon as it has written something.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -12,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import numpy as np
-import pandas as pd
 
 from helpers.files import read_json
 from helpers.pipeline.steps import MEASURING
@@ -196,34 +193,3 @@ def _missing(run: Run, expected: list[str], sections: tuple[Section, ...]) -> li
             if kind not in table.files
         ]
     return told
-
-
-def data_hash(run: Run) -> str | None:
-    """SHA-256 over paths, labels and contents of a run's clips; None before notebook 01.
-
-    Contents enter by the hash that notebook 01 takes of each file (`fingerprints.npz`). Without
-    those, the sizes of the files stand in for them.
-    """
-    if not run.manifest.exists():
-        return None
-    clips = pd.read_csv(run.manifest, dtype=str, keep_default_na=False)
-    contents = dict(zip(clips["path"], clips["bytes"], strict=True))
-    if (prints := run.folder / "fingerprints.npz").exists():
-        with np.load(prints) as kept:
-            contents |= dict(zip(kept["paths"].tolist(), kept["digest"].tolist(), strict=True))
-    lines = sorted(
-        f"{path}\t{label}\t{contents[path]}\n"
-        for path, label in zip(clips["path"], clips["label"], strict=True)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def test_hash(run: Run) -> str | None:
-    """SHA-256 over paths and labels of the test clips that were predicted; None before that."""
-    if not run.predictions.exists():
-        return None
-    clips = pd.read_csv(run.predictions, dtype=str, keep_default_na=False)
-    lines = sorted(
-        f"{path}\t{label}\n" for path, label in zip(clips["path"], clips["label"], strict=True)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

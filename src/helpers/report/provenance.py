@@ -1,7 +1,8 @@
 """Where a run comes from, as rows of a table: commit, versions, machine, seed, data."""
 
 from helpers.files import read_json
-from helpers.report.gather import Gathered, data_hash
+from helpers.report.gather import Gathered
+from helpers.report.hashes import data_hash
 
 
 def provenance_rows(gathered: Gathered) -> list[tuple[str, str]]:

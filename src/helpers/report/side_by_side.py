@@ -7,7 +7,8 @@ import pandas as pd
 
 from helpers.files import read_json
 from helpers.pipeline.report import HEADLINES
-from helpers.report.gather import Gathered, data_hash, test_hash
+from helpers.report.gather import Gathered
+from helpers.report.hashes import data_hash, tested_hash
 
 COUNTS = {"n_test": "test clips", "n_groups": "recordings in the test", "best_epoch": "best epoch"}
 
@@ -66,7 +67,7 @@ def comparability(runs: Sequence[Gathered]) -> str:
     """A sentence on whether the runs were tested on the same clips; empty for a single one."""
     if len(runs) < 2:
         return ""
-    tested = {run.name: test_hash(run.run) for run in runs}
+    tested = {run.name: tested_hash(run.run) for run in runs}
     if None in tested.values():
         absent = ", ".join(name for name, digest in tested.items() if digest is None)
         return f"Not tested yet: {absent}."

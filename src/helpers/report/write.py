@@ -14,10 +14,11 @@ from helpers.report.article import (
     write_skeleton,
 )
 from helpers.report.gather import FILMS, PICTURES, Gathered, ReportError
+from helpers.report.latex_tables import grid_tex, write_print_tables
 from helpers.report.numbers import Numbers, numbers_of, numbers_tex
 from helpers.report.page import report_page
 from helpers.report.side_by_side import comparability, compare_runs
-from helpers.report.tables import Grid, grid_tex, write_print_tables
+from helpers.report.tables import Grid
 
 EXPORTED = (*PICTURES, *FILMS, "csv", "tex")
 
