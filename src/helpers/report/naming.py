@@ -56,13 +56,13 @@ class Namer:
 def print_number(value: Any) -> str:
     """A number as a report prints it, in LaTeX; what is no finite number is a dash.
 
-    Whole numbers are printed in full, others to three decimals, from 100 on to one and from 1000
+    Whole numbers above 1 are counts and are printed in full, others to three decimals, from 100 on to one and from 1000
     on to none; what would come out as 0.000 is printed as a power of ten.
     """
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return "--"
     size = abs(value)
-    if isinstance(value, int) or (float(value).is_integer() and size >= 1000):
+    if isinstance(value, int) or (float(value).is_integer() and size > 1):
         digits = f"{size:,.0f}"
     elif 0 < size < 0.0005:
         factor, power = f"{size:.1e}".split("e")
