@@ -56,8 +56,8 @@ class Namer:
 def print_number(value: Any) -> str:
     """A number as a report prints it, in LaTeX; what is no finite number is a dash.
 
-    Whole numbers above 1 are counts and are printed in full, others to three decimals, from 100 on to one and from 1000
-    on to none; what would come out as 0.000 is printed as a power of ten.
+    Whole numbers above 1 are counts and are printed in full, others to three decimals, from 100 on
+    to one and from 1000 on to none; what would come out as 0.000 is printed as a power of ten.
     """
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return "--"
