@@ -13,7 +13,7 @@ from helpers.figures import browser, export
 from helpers.files import read_json, write_json
 from helpers.report import __main__ as command
 from helpers.report.drawn import read_figure
-from helpers.report.gather import NOTEBOOKS, ReportError, Table, gather
+from helpers.report.gather import NOTEBOOKS, ReportError, Table, _in_order, gather
 from helpers.report.hashes import data_hash
 from helpers.report.latex_tables import grid_tex, print_tex
 from helpers.report.naming import Namer, camel, latex_text, print_number
@@ -69,6 +69,11 @@ class TestGathering:
         assert [f.name for f in by_number["03"].figures] == ["03_confusion", "03_areas"]
         assert [t.name for t in by_number["07"].tables] == ["07_wide"]
         assert set(by_number["07"].figures[0].files) == {"mp4"}
+
+    def test_a_name_that_the_notebook_composes_stands_where_it_is_composed(self):
+        code = 'show(a, "06_z")\nshow(b, f"06_pr_{name}")\nshow(c, "06_a")'
+        names = ["06_a", "06_new", "06_pr_x", "06_z", "05_a"]
+        assert _in_order(names, "06", code) == ["06_z", "06_pr_x", "06_a", "06_new"]
 
     def test_a_new_notebook_is_taken_without_being_listed_anywhere(self, run):
         export.save_table(pd.DataFrame({"a": [1]}), "12_new", run)

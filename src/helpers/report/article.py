@@ -23,7 +23,8 @@ SHOWN = (
     *("01_classes", "01_contact_sheet", "01_split", "02_curves", "03_summary", "03_confusion"),
     *("03_per_class", "03_precision_recall", "03_threshold", "03_alarm", "03_comparisons"),
     *("04_attention", "04_deletion_insertion", "04_judged", "05_multiply_adds", "05_cost"),
-    *("05_accuracy", "06_rivals", "06_accuracy", "07_timeline", "07_compared"),
+    *("05_accuracy_schemes", "05_beside_table", "06_scores", "06_differences", "06_cost"),
+    *("07_timeline", "07_compared"),
 )
 """Figures and tables that the text begins with; the appendix holds all others. Of a notebook that
 has none of these, the first figure and the first table."""

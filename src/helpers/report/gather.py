@@ -19,6 +19,8 @@ from helpers.runs import Run
 PICTURES = ("pdf", "png", "svg")
 FILMS = ("mp4", "webm", "gif")
 NOTEBOOKS = tuple(step.notebook for step in MEASURING)
+LITERAL = re.compile(r'"(\d\d_\w*)(["{])')
+"""A name in a notebook's code, whole or as the beginning of an f-string."""
 SAW = re.compile(r"#+ +What we saw\b")
 """Heading of the last cells of a notebook, which print what this run has shown."""
 
@@ -166,8 +168,15 @@ def _told(copy: Path) -> tuple[str, tuple[str, ...], str]:
 
 def _in_order(names: Iterable[str], number: str, code: str) -> list[str]:
     """Names of one notebook in the order in which its code has them; others behind, sorted."""
-    places = {name: code.find(f'"{name}"') for name in names if name.startswith(number)}
-    return sorted(places, key=lambda name: (places[name] < 0, places[name], name))
+    literals = LITERAL.findall(code)
+
+    def place(name: str) -> int:
+        for at, (text, end) in enumerate(literals):
+            if text == name or (end == "{" and name.startswith(text)):
+                return at
+        return len(literals)
+
+    return sorted((n for n in names if n.startswith(number)), key=lambda n: (place(n), n))
 
 
 def _missing(run: Run, expected: list[str], sections: tuple[Section, ...]) -> list[str]:
