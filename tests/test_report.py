@@ -20,7 +20,7 @@ from helpers.report.naming import Namer, camel, latex_text, print_number
 from helpers.report.numbers import labels_of, numbers_of, numbers_tex
 from helpers.report.provenance import provenance_rows
 from helpers.report.side_by_side import comparability, compare_runs
-from helpers.report.tables import Grid, join_limits, printed, read_table
+from helpers.report.tables import Grid, join_limits, printed, read_table, whole_numbers
 from helpers.report.write import export as export_run
 from helpers.report.write import write_report
 
@@ -228,6 +228,11 @@ class TestTables:
         assert joined.headings == ("class", "AP", "n")
         assert joined.rows == (("a", "1 [0, 2]", "7"),)
         assert joined.aligned == "lrr"
+
+    def test_counts_lose_their_decimals_and_shares_keep_them(self):
+        rows = (("12.000", "0.000", "1.000", "2.000"), ("--", "--", "0.000", "2.500"))
+        grid = whole_numbers(Grid(("frames", "p", "share", "rate"), rows, "rrrr"))
+        assert grid.rows == (("12", "0.000", "1.000", "2.000"), ("--", "--", "0.000", "2.500"))
 
     def test_a_table_comes_back_from_its_latex_as_it_was(self, gathered):
         (table,) = [t for s in gathered[0].sections for t in s.tables if t.name == "03_per_class"]

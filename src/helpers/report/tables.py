@@ -20,7 +20,7 @@ ESCAPES = {
     r"\textbackslash{}": "\\",
     r"\space ": " ",  # behind each of these where a space follows
 }
-ZEROS = re.compile(r"(?<=\d)\.0+$")
+ZEROS = re.compile(r"^(-?\d+)\.0+$")
 WORDS = {"True": "yes", "False": "no"}
 
 
@@ -69,14 +69,22 @@ def printed(grid: Grid) -> Grid:
 
 
 def whole_numbers(grid: Grid) -> Grid:
-    """Without decimals in columns where all of them are zeros: frames, pixels, clips."""
+    """Without decimals in columns of counts: frames, pixels, clips.
+
+    Those are whole throughout and not all below 2: 0.000 may be a small number rounded, and 1.000
+    a share.
+    """
     columns = [
-        [ZEROS.sub("", cell) for cell in column]
-        if all(ZEROS.search(cell) or cell == "--" for cell in column)
-        else column
+        [ZEROS.sub(r"\1", cell) for cell in column] if _counts(column) else column
         for column in zip(*grid.rows, strict=True)
     ]
     return Grid(grid.headings, tuple(zip(*columns, strict=True)), grid.aligned)
+
+
+def _counts(column: Sequence[str]) -> bool:
+    found = [cell for cell in column if cell != "--"]
+    whole = all(ZEROS.search(cell) for cell in found)
+    return whole and any(abs(float(cell)) >= 2 for cell in found)
 
 
 def join_limits(grid: Grid) -> Grid:
