@@ -24,6 +24,7 @@ GRID :=
 TENSORBOARD :=
 WANDB :=
 STEPS :=
+NAMES :=
 ARGS :=
 UPGRADE :=
 
@@ -34,7 +35,7 @@ $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setti
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install run study lists bench test lab lint format strip chromium lock
+.PHONY: help install run study report lists bench test lab lint format strip chromium lock
 
 help: ## list the targets and the settings of a run
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,7 +55,7 @@ help: ## list the targets and the settings of a run
 	@echo "  VIEWS=4x3          views of a clip in tests: clips of frames x crops"
 	@echo "  DANGERS='A,B'      classes that are dangers"
 	@echo "  ALARM='recall=0.9 prevalence=0.001'   what is asked of the alarm"
-	@echo "  COMPARE=other      run whose predictions are compared"
+	@echo "  COMPARE=other      run whose predictions are compared, and that the report sets beside"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv
@@ -66,6 +67,9 @@ run: $(INSTALLED) ## execute the notebooks whose inputs changed
 study: $(INSTALLED) ## train the whole grids of notebooks 05 and 06, hours; goes on where it was cut
 	@$(MAKE) --no-print-directory run GRID=full \
 	  STEPS="05_compare_attention_schemes 06_compare_with_cnns"
+
+report: $(INSTALLED) ## export runs and write their report into figures/ (NAMES='demo other')
+	@$(BIN)/python -m helpers.report --names $(or $(NAMES),$(NAME),demo) $(ARGS)
 
 lists: $(INSTALLED) ## write a run's clips as lists for mmaction2 (ARGS="--kind rawframes")
 	@$(BIN)/python -m helpers.clips.export --name "$$ASKED_NAME" $(ARGS)

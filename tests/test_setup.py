@@ -33,6 +33,7 @@ FLOORS = {
     "cost": 6,
     "figures": 7,
     "widgets": 8,
+    "report": 8,
 }
 
 # Import names that differ from the name of the distribution.

@@ -1,7 +1,8 @@
 """Where things are. Every other module receives paths; only notebooks and `dodo.py` look here.
 
 RAILYARD_DATA, RAILYARD_RUNS and RAILYARD_FIGURES in the environment name other folders than those
-of the checkout: a larger disk, or a test's own.
+of the checkout: a larger disk, or a test's own. A relative one starts from the checkout, since a
+kernel's working folder is another than the command line's.
 """
 
 import os
@@ -11,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder of README.md and pyproject.toml (the package is installed editable)."""
 
 NOTEBOOKS = ROOT / "notebooks"
-DATA = Path(os.environ.get("RAILYARD_DATA") or ROOT / "data").absolute()
-RUNS = Path(os.environ.get("RAILYARD_RUNS") or ROOT / "runs").absolute()
-FIGURES = Path(os.environ.get("RAILYARD_FIGURES") or ROOT / "figures").absolute()
+DATA = ROOT / (os.environ.get("RAILYARD_DATA") or "data")
+RUNS = ROOT / (os.environ.get("RAILYARD_RUNS") or "runs")
+FIGURES = ROOT / (os.environ.get("RAILYARD_FIGURES") or "figures")
 
 
 def yard_folder(profile: str) -> Path:
@@ -29,6 +30,17 @@ def motions_folder(profile: str) -> Path:
 def kept_frames() -> Path:
     """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
     return DATA / "kept-frames"
+
+
+def named_folder(place: Path | str) -> Path:
+    """A folder that a setting names, absolute: from the working folder, or else from the checkout.
+
+    A kernel works in the folder of its notebook, or where an editor likes, so `data/mine` typed
+    there means the one of the checkout. Where neither exists it is the working folder's.
+    """
+    place = Path(place).expanduser()
+    inside = ROOT / place
+    return (inside if inside.is_dir() and not place.is_dir() else place).resolve()
 
 
 def lists_of_clips(annotations: Path | str, data: Path | str) -> str:
@@ -47,7 +59,7 @@ def lists_of_clips(annotations: Path | str, data: Path | str) -> str:
     if not str(annotations):
         return ""
     named = Path(annotations).expanduser().absolute()
-    in_data = Path(data).expanduser().absolute() / annotations
+    in_data = named_folder(data) / annotations
     for place in (named, in_data):
         if place.exists() or any(place.parent.glob(place.name)):
             return os.path.normpath(place)

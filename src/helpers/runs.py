@@ -10,6 +10,7 @@ predictions.csv one row per tested clip     metrics.json    the contract for oth
 folds/          a run per fold              (of a cross-validation)
 predictions_val.csv  of validation          views/          the predictions of every view
 notebooks/      executed copies             figures/ tables/  what they exported
+report/         the page that gathers all of this, and its numbers as macros for LaTeX
 """
 
 import importlib.metadata
@@ -24,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helpers.files import read_json, write_json
-from helpers.paths import ROOT, RUNS, lists_of_clips, yard_folder
+from helpers.paths import ROOT, RUNS, lists_of_clips, named_folder, yard_folder
 from helpers.profiles import PROFILES, Profile
 
 
@@ -183,7 +184,7 @@ def open_run(
     settings_file = folder / "run.json"
     asked = {
         "profile": profile,
-        "data": str(Path(data).expanduser().resolve()) if data else "",
+        "data": str(named_folder(data)) if data else "",
         "group_pattern": group_pattern,
         "seed": seed,
         "annotations": _lists(annotations, data),

@@ -93,6 +93,8 @@ class RunReporter(ConsoleReporter):
             f"{'results':<20} {self.folder}\n"
             f"{'notebooks':<20} {self.folder / 'notebooks'} (.ipynb and .html)\n"
         )
+        if (page := self.folder / "report" / "report.html").exists():
+            self.write(f"{'report':<20} {page}\n")
         for line in found(self.folder) + headline(self.folder / "metrics.json"):
             self.write(line + "\n")
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from helpers.paths import lists_of_clips, yard_folder
+from helpers.paths import lists_of_clips, named_folder, yard_folder
 from helpers.profiles import CNNS, GRIDS, PROFILES, VARIANTS
 
 Value = str | int | bool | dict
@@ -116,7 +116,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
     if "ANNOTATIONS" in values and "DATA" not in values:
         raise SettingsError("ANNOTATIONS names lists of clips; say with DATA where the clips lie.")
     if "DATA" in values:
-        folder = Path(values["DATA"]).expanduser().resolve()
+        folder = named_folder(values["DATA"])
         if folder == yard_folder(profile):
             del values["DATA"]
         elif folder.is_dir():

@@ -13,7 +13,7 @@ class Step:
     writes: tuple[str, ...]
 
 
-STEPS = (
+MEASURING = (
     Step(
         "01_explore_dataset",
         settings=("NAME", "PROFILE", "DATA", "GROUP_PATTERN", "ANNOTATIONS", "FPS", "SEED"),
@@ -54,3 +54,14 @@ STEPS = (
         writes=("comparison.json",),
     ),
 )
+"""What a report is gathered from."""
+
+# Whatever those have left is reported, so the report is stale when any of them was executed.
+REPORTING = Step(
+    "08_write_report",
+    settings=("NAME", "COMPARE"),
+    reads=tuple(f"notebooks/{step.notebook}.ipynb" for step in MEASURING),
+    writes=("report/report.html", "report/numbers.tex"),
+)
+
+STEPS = (*MEASURING, REPORTING)
