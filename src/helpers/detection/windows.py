@@ -142,7 +142,7 @@ class Ring:
 def slide(
     frames: Iterator[tuple[float, av.VideoFrame]], windows: Windows, first: int, spent: Spent
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and frames, uint8 [T, H, W, 3], of each window that lies within a recording.
+    """Number and frames, uint8 [T, H, W, 3], of each window whose frames all lie within a recording.
 
     Args:
         frames: times and frames, from the beginning of window `first` or before.
@@ -183,6 +183,7 @@ def _keep(ring: Ring, scale: Scaler, timed: tuple, spent: Spent) -> None:
 
 def _counted(frames: Iterator, spent: Spent) -> Iterator:
     """Pass frames on; the time until each comes is that of decoding."""
+    last = None
     while True:
         start = perf_counter()
         timed = next(frames, None)
@@ -190,6 +191,8 @@ def _counted(frames: Iterator, spent: Spent) -> Iterator:
         if timed is None:
             return
         spent.frames += 1
+        lasts = timed[0] - last if last is not None else 0.0  # the last one as long as that before
+        last, spent.seconds = timed[0], timed[0] + lasts
         yield timed
 
 
