@@ -84,6 +84,7 @@ class Profile:
     recipe: Recipe
     images: Recipe | None  # training on single frames that comes first; None: no such start
     study: Study
+    recordings: RecordingSize | None = None  # of the yard, by cameras that no clip is of
 
 
 # Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
@@ -134,6 +135,7 @@ PROFILES = {
                 {"hazards": 1, "motions": 1, "own": 1},
                 16,
             ),
+            RecordingSize(1, cameras=1, first_camera=8, seconds=(20, 20), fps=8, width=96, height=72),
         ),
         Profile(
             "demo",
@@ -150,6 +152,9 @@ PROFILES = {
                 {"hazards": 2, "motions": 5, "own": 5},
                 1120,
             ),
+            RecordingSize(
+                8, cameras=8, first_camera=120, seconds=(60, 120), fps=12, width=192, height=144
+            ),
         ),
         Profile(
             "paper",
@@ -165,6 +170,9 @@ PROFILES = {
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, VIT_BASE),
                 {"hazards": 15, "motions": 15, "own": 15},
                 None,
+            ),
+            RecordingSize(
+                8, cameras=8, first_camera=120, seconds=(60, 180), fps=24, width=448, height=336
             ),
         ),
     )
