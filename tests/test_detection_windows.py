@@ -39,7 +39,7 @@ class TestSliding:
     def test_each_frame_is_decoded_once_and_only_seen_ones_are_scaled(self, tmp_path):
         _, spent = slid(make_video(tmp_path / "a.mp4", frames=16, fps=8))
         assert spent.frames == 16
-        assert spent.scaled == 8  # 0, 2, …, 14; and the last frame, which may be needed, is 15
+        assert spent.scaled == 9  # 0, 2, …, 14, and the last one, on show for whatever comes
         assert spent.seconds == pytest.approx(2.0)
 
     def test_between_two_frames_the_earlier_one_is_on_show(self, tmp_path):
@@ -50,9 +50,9 @@ class TestSliding:
     def test_beginning_later_gives_the_same_windows(self, tmp_path):
         path = make_video(tmp_path / "a.mp4", frames=19, fps=4, every_frame_whole=True)
         whole, _ = slid(path)
-        rest, _ = slid(path, first=5, start=1.0)
-        assert [k for k, _ in rest] == [k for k, _ in whole][5:]
-        for (_, one), (_, other) in zip(rest, whole[5:], strict=True):
+        rest, _ = slid(path, first=7, start=3.4)
+        assert [k for k, _ in rest] == [k for k, _ in whole][7:]
+        for (_, one), (_, other) in zip(rest, whole[7:], strict=True):
             assert np.array_equal(one, other)
 
     def test_a_recording_shorter_than_a_window_gives_one(self, tmp_path):
@@ -79,7 +79,7 @@ class TestStream:
     def test_times_begin_at_zero_and_rise(self, tmp_path):
         path = make_timed(tmp_path / "a.mkv", [500, 600, 900])
         times = [moment for moment, _ in timed_frames(path)]
-        assert times == sorted(times)
+        assert times == pytest.approx([0, 0.1, 0.4])
 
     def test_a_folder_gives_its_videos(self, tmp_path):
         make_video(tmp_path / "b.mp4")
@@ -95,7 +95,7 @@ class TestStream:
 
     def test_a_file_that_is_being_written_is_read_to_its_end(self, tmp_path, monkeypatch):
         monkeypatch.setattr(stream, "POLL", 0.02)
-        whole = make_video(tmp_path / "whole.ts", frames=19, fps=8, codec="mpeg2video")
+        whole = make_video(tmp_path / "whole.ts", frames=19, fps=25, codec="mpeg2video")
         content, growing = whole.read_bytes(), tmp_path / "growing.ts"
         growing.write_bytes(content[: len(content) // 2])
 

@@ -3,14 +3,16 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
+import numpy as np
 
 from helpers.clips.cutting import opened_clip, origin_of
 from helpers.clips.folder import SIDECARS
 from helpers.clips.opening import Damage
+from helpers.clips.reading import Converter
 from helpers.clips.video import PICTURES_A_SECOND
 
 HELD = 8
@@ -73,11 +75,27 @@ def timed_frames(path: Path | str, start: float = 0.0) -> Iterator[tuple[float, 
         begins = None if clip.source.unit and not is_cut else 0.0  # a stretch counts from its own
         for place, frame in enumerate(clip.frames):
             stamped = stream is not None and frame.pts is not None
-            told = float(frame.pts * stream.time_base) - origin if stamped else place / rate
+            told = enters * is_cut + place / rate  # where nothing tells the time
+            if stamped:
+                told = float(frame.pts * stream.time_base) - origin
             begins = told if begins is None else begins
             moment = max(moment, told - begins)
             if moment >= start:
                 yield moment, frame
+
+
+def frames_at(path: Path | str, times: Sequence[float]) -> list[np.ndarray]:
+    """The frames uint8 [H, W, 3] that are shown at rising times (s), in one pass."""
+    convert, found, shown = Converter(None), [], None
+    for moment, frame in timed_frames(path, max(times[0] - REWIND, 0.0)):
+        while shown is not None and len(found) < len(times) and times[len(found)] < moment:
+            found.append(convert(shown).copy())
+        if len(found) == len(times):
+            return found
+        shown = frame
+    while shown is not None and len(found) < len(times):
+        found.append(convert(shown).copy())
+    return found
 
 
 def growing_frames(
