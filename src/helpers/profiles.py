@@ -135,7 +135,9 @@ PROFILES = {
                 {"hazards": 1, "motions": 1, "own": 1},
                 16,
             ),
-            RecordingSize(1, cameras=1, first_camera=8, seconds=(20, 20), fps=8, width=96, height=72),
+            RecordingSize(
+                1, cameras=1, first_camera=8, seconds=(20, 20), fps=8, width=96, height=72
+            ),
         ),
         Profile(
             "demo",

@@ -81,7 +81,7 @@ def average_precision(found: pd.DataFrame, truth: pd.DataFrame, iou: float) -> f
 def mean_average_precision(
     found: pd.DataFrame, truth: pd.DataFrame, ious: Sequence[float] = IOUS
 ) -> pd.DataFrame:
-    """AP of each class that has true events, at each IoU, and the mean over classes as the last row.
+    """AP of each class that has true events at each IoU; the last row is the mean over classes.
 
     Returns:
         class, events (true ones), `AP@<iou>` for each.
@@ -137,7 +137,7 @@ def summarise(
         seconds: path → length of each recording.
 
     Returns:
-        `mAP@<iou>`; events, missed, misnamed (found, but by no detection of their class), detections,
+        `mAP@<iou>`; events, missed, misnamed (found, by no detection of their class), detections,
         false alarms an hour (of all that was recorded), median and largest delay (s).
     """
     areas = mean_average_precision(found, truth)

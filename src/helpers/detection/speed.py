@@ -44,7 +44,7 @@ def together(timelines: Mapping[str, Timeline]) -> Spent:
 
 
 def speed_of(spent: Spent) -> dict[str, float]:
-    """Frames a second, how many times as fast as a camera of 25 a second, and each stage's share."""
+    """Frames a second, how many times that of a camera with 25, and the share of each stage."""
     stages = {"decode": spent.decode, "transform": spent.transform, "model": spent.model}
     total = max(sum(stages.values()), 1e-9)
     rate = spent.frames / total

@@ -45,7 +45,9 @@ def find_recordings(place: Path | str) -> list[Path]:
         if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in SIDECARS
     ]
     if not found:
-        raise RecordingError(f"RECORDINGS={place}: no video in this folder. Name one that has some.")
+        raise RecordingError(
+            f"RECORDINGS={place}: no video in this folder. Name one that has some."
+        )
     return found
 
 

@@ -113,9 +113,7 @@ def _is_class(name: str) -> bool:
     return name.startswith(PROBABILITY)
 
 
-def detect(
-    detector: Detector, path: Path | str, folder: Path, patience: float = 0.0
-) -> Timeline:
+def detect(detector: Detector, path: Path | str, folder: Path, patience: float = 0.0) -> Timeline:
     """The timeline of a recording: loaded, gone on with, or made.
 
     Args:
@@ -129,9 +127,7 @@ def detect(
         VideoError: the recording cannot be opened.
         RecordingError: it holds no frame.
     """
-    final, partial, about = (
-        folder / f"timeline{end}" for end in (".csv", ".partial.csv", ".json")
-    )
+    final, partial, about = (folder / f"timeline{end}" for end in (".csv", ".partial.csv", ".json"))
     made_from, size = _made_from(detector, path), state_of(path).bytes
     known = read_json(about) if about.exists() else {}
     if known.get("made_from") != made_from:

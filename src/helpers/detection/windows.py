@@ -66,11 +66,15 @@ def windows_of(config: Config, manifest: pd.DataFrame, stride: float = 0.0) -> W
     """
     seconds, frames = float(manifest["duration"].median()), int(manifest["frames"].median())
     if not seconds > 0 or not stride >= 0:
-        raise WindowError(f"clips of {seconds} s, stride {stride}: durations and stride are above 0.")
+        raise WindowError(
+            f"clips of {seconds} s, stride {stride}: durations and stride are above 0."
+        )
     backbone = config.model.backbone
     opening, *_ = config.test_dataloader.dataset.pipeline
     store = opening.get("store")
-    sampled = SampleViews(_frames_seen(config)).transform({"total_frames": frames, "start_index": 0})
+    sampled = SampleViews(_frames_seen(config)).transform(
+        {"total_frames": frames, "start_index": 0}
+    )
     side = backbone.get("img_size") or _resized(config)
     height, width = (side, side) if isinstance(side, int) else side
     return Windows(
@@ -142,7 +146,7 @@ class Ring:
 def slide(
     frames: Iterator[tuple[float, av.VideoFrame]], windows: Windows, first: int, spent: Spent
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and frames, uint8 [T, H, W, 3], of each window whose frames all lie within a recording.
+    """Number and frames, uint8 [T, H, W, 3], of each window that a recording has frames for.
 
     Args:
         frames: times and frames, from the beginning of window `first` or before.

@@ -137,7 +137,9 @@ class _Painter:
         _write(canvas, f"{value:.2f}", (right + 10, top + 21), ink)
         cv2.rectangle(canvas, (left, top + 5), (right, top + ROW - 5), _rgb("#E3E3E3"), -1)
         reach = left + round((right - left) * min(max(value, 0.0), 1.0))
-        cv2.rectangle(canvas, (left, top + 5), (reach, top + ROW - 5), self.colours.get(name, ink), -1)
+        cv2.rectangle(
+            canvas, (left, top + 5), (reach, top + ROW - 5), self.colours.get(name, ink), -1
+        )
         if name == "score":  # the thresholds
             for threshold in (self.rule.begin, self.rule.end):
                 x = left + round((right - left) * min(threshold, 1.0))
