@@ -55,7 +55,7 @@ def gather(run: Run, place: Path | str, yard: Path) -> Material:
     if run.uses_yard and size is not None:
         make_recordings(yard, size)
         truth = pd.read_csv(yard / TRUTH)
-        words = f"{size.recordings} recordings of the simulated yard, by cameras of no clip"
+        words = f"{size.recordings} recordings of the yard, by cameras that no clip is of"
         return Material({path.name: str(path) for path in sorted(yard.glob("*.mp4"))}, truth, words)
     clips = load_manifest(run.manifest).merge(load_split(run.split)[["path", "split"]], on="path")
     longest = clips[clips["split"] == "test"].nlargest(LONGEST, "duration")
