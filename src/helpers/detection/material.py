@@ -62,8 +62,8 @@ def gather(run: Run, place: Path | str, yard: Path) -> Material:
     if longest.empty:
         raise RecordingError("The test part has no clip; name recordings with RECORDINGS.")
     words = (
-        f"No recordings were named (RECORDINGS=folder): the {len(longest)} longest test clips stand "
-        "in, each of which shows one class alone"
+        f"No recordings were named (RECORDINGS=folder): the {len(longest)} longest test clips "
+        "stand in, each of which shows one class alone"
     )
     return Material({path: str(run.data / path) for path in longest["path"]}, None, words)
 
