@@ -26,6 +26,11 @@ def motions_folder(profile: str) -> Path:
     return DATA / f"yard-{profile}-motions"
 
 
+def recordings_folder(profile: str) -> Path:
+    """Folder of the yard's untrimmed recordings in the size of a profile."""
+    return DATA / f"yard-{profile}-recordings"
+
+
 def kept_frames() -> Path:
     """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
     return DATA / "kept-frames"

@@ -9,6 +9,7 @@ training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
 folds/          a run per fold              (of a cross-validation)
 predictions_val.csv  of validation          views/          the predictions of every view
+detection/      of recordings: timelines, events, annotated videos
 notebooks/      executed copies             figures/ tables/  what they exported
 """
 
@@ -110,6 +111,10 @@ class Run:
     @property
     def explanations(self) -> Path:
         return self.folder / "explanations.json"
+
+    @property
+    def detection(self) -> Path:
+        return self.folder / "detection"
 
     @property
     def figures(self) -> Path:

@@ -74,6 +74,7 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "ALARM": _changes,
     "COMPARE": str,
     "GRID": str,
+    "RECORDINGS": str,
     "TENSORBOARD": _flag,
     "WANDB": _flag,
 }
@@ -125,6 +126,11 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
             raise SettingsError(
                 f"DATA={folder}: no such folder. Name one that holds class folders."
             )
+    if "RECORDINGS" in values:
+        place = Path(values["RECORDINGS"]).expanduser().resolve()
+        if not place.exists():
+            raise SettingsError(f"RECORDINGS={place}: no such file or folder. Name recordings.")
+        values["RECORDINGS"] = str(place)
     if "ANNOTATIONS" in values:
         try:
             data = values.get("DATA", "")

@@ -1,0 +1,142 @@
+"""The frames of a recording with their times, one after another, also while it is being written."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+
+from helpers.clips.cutting import opened_clip, origin_of
+from helpers.clips.folder import SIDECARS
+from helpers.clips.opening import Damage
+from helpers.clips.reading import Converter
+from helpers.clips.video import PICTURES_A_SECOND
+
+HELD = 8
+"""Frames kept back while a file may grow: at its present end a decoder gives what it has, and
+H.264 shows up to so few frames in another order than it stores them."""
+REWIND = 2.0
+"""Recordings are entered anew so many seconds before what is wanted; earlier frames are dropped."""
+POLL = 0.5
+"""Seconds between two looks at a file that may grow."""
+
+
+class RecordingError(ValueError):
+    """There is no recording, or it holds nothing."""
+
+
+def find_recordings(place: Path | str) -> list[Path]:
+    """The recordings that a setting names: one file, or the videos of a folder, sorted.
+
+    Raises:
+        RecordingError: there is no such place, or no video in it.
+    """
+    place = Path(place).expanduser()
+    if place.is_file():
+        return [place.absolute()]
+    if not place.is_dir():
+        raise RecordingError(f"RECORDINGS={place}: no such file or folder.")
+    found = [
+        path.absolute()
+        for path in sorted(place.iterdir())
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in SIDECARS
+    ]
+    if not found:
+        raise RecordingError(
+            f"RECORDINGS={place}: no video in this folder. Name one that has some."
+        )
+    return found
+
+
+def seconds_of(path: Path | str) -> float | None:
+    """How long a recording is by its container; None where that does not tell."""
+    with opened_clip(path, Damage()) as clip:
+        known = clip.container is not None and not clip.source.unit and clip.container.duration
+        return clip.container.duration / 1e6 if known else None
+
+
+def timed_frames(path: Path | str, start: float = 0.0) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Time (s from the recording's beginning) and frame of everything shown from `start` on.
+
+    Frames without a time stamp are counted at the frame rate. Times never fall back: what is
+    stamped earlier than the frame before it is shown in its turn.
+
+    Raises:
+        VideoError: the recording cannot be opened.
+    """
+    enters = max(start - REWIND, 0.0)
+    is_cut = enters > 0 and Path(path).is_file()
+    moment, entered = -math.inf, f"{path}#t={enters:.3f}" if is_cut else path
+    with opened_clip(entered, Damage()) as clip:
+        stream = clip.stream
+        rate = float((stream and (stream.average_rate or stream.guessed_rate)) or PICTURES_A_SECOND)
+        origin = float(origin_of(clip.container)) if stream else 0.0
+        begins = None if clip.source.unit and not is_cut else 0.0  # a stretch counts from its own
+        for place, frame in enumerate(clip.frames):
+            stamped = stream is not None and frame.pts is not None
+            told = enters * is_cut + place / rate  # where nothing tells the time
+            if stamped:
+                told = float(frame.pts * stream.time_base) - origin
+            begins = told if begins is None else begins
+            moment = max(moment, told - begins)
+            if moment >= start:
+                yield moment, frame
+
+
+def frames_at(path: Path | str, times: Sequence[float]) -> list[np.ndarray]:
+    """The frames uint8 [H, W, 3] that are shown at rising times (s), in one pass."""
+    convert, found, shown = Converter(None), [], None
+    for moment, frame in timed_frames(path, max(times[0] - REWIND, 0.0)):
+        while shown is not None and len(found) < len(times) and times[len(found)] < moment:
+            found.append(convert(shown).copy())
+        if len(found) == len(times):
+            return found
+        shown = frame
+    while shown is not None and len(found) < len(times):
+        found.append(convert(shown).copy())
+    return found
+
+
+def growing_frames(
+    path: Path | str, start: float = 0.0, patience: float = 0.0
+) -> Iterator[tuple[float, av.VideoFrame]]:
+    """`timed_frames`, and what is added to the file afterwards.
+
+    Files that grow have to be readable before they end: Matroska, MPEG-TS or fragmented mp4. An
+    mp4 of the usual kind has its index at the end and cannot be opened before.
+
+    Args:
+        path: the recording.
+        start: seconds from its beginning.
+        patience: seconds for which the file has to stay as it is before it counts as ended; 0 for
+            a recording that is complete.
+    """
+    if not patience:
+        yield from timed_frames(path, start)
+        return
+    place, last = Path(path), -math.inf
+    while True:
+        size, held = place.stat().st_size, deque()
+        for moment, frame in timed_frames(path, max(start, last)):
+            if moment <= last:
+                continue
+            held.append((moment, frame))
+            if len(held) > HELD:
+                last = held[0][0]
+                yield held.popleft()
+        if not _grows(place, size, patience):
+            yield from held
+            return
+
+
+def _grows(place: Path, size: int, patience: float) -> bool:
+    """Wait until a file has another size than `size`; False where it keeps it."""
+    until = time.monotonic() + patience
+    while place.stat().st_size == size:
+        if time.monotonic() > until:
+            return False
+        time.sleep(min(POLL, patience))
+    return True

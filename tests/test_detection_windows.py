@@ -1,0 +1,110 @@
+"""Sliding windows over real small videos: each frame once, the right ones, bounded memory."""
+
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from clip_makers import make_timed, make_video
+
+from helpers.detection import stream, windows
+from helpers.detection.stream import (
+    RecordingError,
+    find_recordings,
+    growing_frames,
+    timed_frames,
+)
+from helpers.detection.windows import Ring, Spent, Windows, slide
+
+LOOK = Windows(offsets=(0.0, 0.25, 0.5), seconds=1.0, stride=0.5, size=(8, 8), short_side=None)
+
+
+def greys(window: np.ndarray) -> list[int]:
+    """The indices of a window's frames, from the grey in their middle (see `clip_makers`)."""
+    return [round((float(frame[3:5, 3:5].mean()) - 20) / 12) for frame in window]
+
+
+def slid(path, look=LOOK, first=0, start=0.0):
+    spent = Spent()
+    return list(slide(timed_frames(path, start), look, first, spent)), spent
+
+
+class TestSliding:
+    def test_windows_show_the_frames_at_their_moments(self, tmp_path):
+        found, _ = slid(make_video(tmp_path / "a.mp4", frames=16, fps=8))  # 2 s
+        assert [k for k, _ in found] == [0, 1, 2]
+        assert [greys(window) for _, window in found] == [[0, 2, 4], [4, 6, 8], [8, 10, 12]]
+
+    def test_each_frame_is_decoded_once_and_only_seen_ones_are_scaled(self, tmp_path):
+        _, spent = slid(make_video(tmp_path / "a.mp4", frames=16, fps=8))
+        assert spent.frames == 16
+        assert spent.scaled == 9  # 0, 2, …, 14, and the last one, on show for whatever comes
+        assert spent.seconds == pytest.approx(2.0)
+
+    def test_between_two_frames_the_earlier_one_is_on_show(self, tmp_path):
+        path = make_timed(tmp_path / "a.mkv", [0, 100, 300, 520, 1000, 1400, 2000])
+        (_, window), *_ = slid(path)[0]
+        assert greys(window) == [0, 1, 2]  # at 0, 0.25 and 0.5 s
+
+    def test_beginning_later_gives_the_same_windows(self, tmp_path):
+        path = make_video(tmp_path / "a.mp4", frames=19, fps=4, every_frame_whole=True)
+        whole, _ = slid(path)
+        rest, _ = slid(path, first=7, start=3.4)
+        assert [k for k, _ in rest] == [k for k, _ in whole][7:]
+        for (_, one), (_, other) in zip(rest, whole[7:], strict=True):
+            assert np.array_equal(one, other)
+
+    def test_a_recording_shorter_than_a_window_gives_one(self, tmp_path):
+        ((k, window),), _ = slid(make_video(tmp_path / "a.mp4", frames=3, fps=8))
+        assert k == 0
+        assert greys(window) == [0, 2, 2]
+
+    def test_memory_does_not_grow_with_the_recording(self, tmp_path, monkeypatch):
+        most = []
+
+        class Watched(Ring):
+            def add(self, moment, picture):
+                super().add(moment, picture)
+                most.append(len(self.frames))
+
+        monkeypatch.setattr(windows, "Ring", Watched)
+        frames = list(timed_frames(make_video(tmp_path / "a.mp4", frames=16, fps=8)))
+        long = ((k / 8, frames[k % 16][1]) for k in range(4000))
+        assert len(list(slide(long, LOOK, 0, Spent()))) > 900
+        assert max(most) <= 8
+
+
+class TestStream:
+    def test_times_begin_at_zero_and_rise(self, tmp_path):
+        path = make_timed(tmp_path / "a.mkv", [500, 600, 900])
+        times = [moment for moment, _ in timed_frames(path)]
+        assert times == pytest.approx([0, 0.1, 0.4])
+
+    def test_a_folder_gives_its_videos(self, tmp_path):
+        make_video(tmp_path / "b.mp4")
+        make_video(tmp_path / "a.mp4")
+        (tmp_path / "events.csv").write_text("path\n")
+        assert [path.name for path in find_recordings(tmp_path)] == ["a.mp4", "b.mp4"]
+
+    def test_an_empty_or_missing_place_is_refused(self, tmp_path):
+        with pytest.raises(RecordingError, match="no video"):
+            find_recordings(tmp_path)
+        with pytest.raises(RecordingError, match="no such"):
+            find_recordings(tmp_path / "absent")
+
+    def test_a_file_that_is_being_written_is_read_to_its_end(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(stream, "POLL", 0.02)
+        whole = make_video(tmp_path / "whole.ts", frames=19, fps=25, codec="mpeg2video")
+        content, growing = whole.read_bytes(), tmp_path / "growing.ts"
+        growing.write_bytes(content[: len(content) // 2])
+
+        def write():
+            time.sleep(0.2)
+            shutil.copyfile(whole, growing)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        times = [moment for moment, _ in growing_frames(growing, patience=1.0)]
+        writer.join()
+        assert times == pytest.approx([moment for moment, _ in timed_frames(whole)])
