@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 import pytest
 
 from helpers.pipeline.settings import KINDS
@@ -19,6 +21,8 @@ from helpers.pipeline.steps import STEPS, Step
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 WRITTEN = sorted(NOTEBOOKS.glob("*.ipynb"))
+HANGS = 1200
+"""Seconds after which a smoke run, two to four minutes of work, is taken to hang."""
 FORBIDDEN = {
     r"^\s*!\s*(pip|wget|curl)\b": "installs or downloads",
     r"^\s*%(cd|pip)\b": "moves or installs",
@@ -118,6 +122,14 @@ def without_magic(code: str) -> str:
     return "\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!")))
 
 
+def kill_with_children(pid: int) -> None:
+    """Kill a process, its kernels and their browsers."""
+    root = psutil.Process(pid)
+    for process in [*root.children(recursive=True), root]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 class SmokeRun:
     """All notebooks in the smallest size, in folders of its own, as `make run` executes them."""
 
@@ -129,14 +141,22 @@ class SmokeRun:
 
     def make(self) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "doit", "-f", "dodo.py", "NAME=smoke", "PROFILE=smoke"]
-        return subprocess.run(
+        with subprocess.Popen(
             [*command, "SEED=0"],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=HANGS)
+            except subprocess.TimeoutExpired:
+                kill_with_children(process.pid)
+                said, _ = process.communicate()
+                said += f"\nkilled: not at its end after {HANGS} s"
+        return subprocess.CompletedProcess(command, process.returncode, said)
 
     def partial_traceback(self) -> str:
         """The traceback inside the notebook that failed, if one did."""
