@@ -4,14 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.detection.events import (
-    Rule,
-    argmax_events,
-    constant_events,
-    find_events,
-    hysteresis,
-    smoothed,
-)
+from helpers.detection.baselines import argmax_events, constant_events
+from helpers.detection.events import find_events, hysteresis, smoothed
+from helpers.detection.rules import Rule
 from helpers.detection.timeline import Timeline
 
 

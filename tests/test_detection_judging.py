@@ -5,14 +5,19 @@ import pandas as pd
 import pytest
 
 from helpers.detection.judging import (
+    judge_windows,
+    match_alarms,
+    quiet_time_alarmed,
+    summarise,
+)
+from helpers.detection.precision import (
     TruthError,
     average_precision,
-    match_alarms,
     mean_average_precision,
     read_truth,
-    summarise,
     temporal_iou,
 )
+from helpers.detection.timeline import Timeline
 
 
 def found(*rows: tuple) -> pd.DataFrame:
@@ -105,6 +110,31 @@ class TestAlarms:
         told = summarise(found((0, 5, "a", 0.9, 2)), true(), {"x": 3600.0})
         assert told["false alarms an hour"] == 1
         assert np.isnan(told["mAP@0.5"])
+
+
+class TestQuietTime:
+    def test_an_endless_alarm_covers_all_of_it(self):
+        # quiet are 0 to 10, 30 to 50, 60 to 70 and 72 to 100
+        table = found((0, 100, "a", 1, 0))
+        assert quiet_time_alarmed(table, TestAlarms.TRUTH, {"x": 100.0}) == 1
+
+    def test_overlapping_detections_count_once(self):
+        table = found((0, 4, "a", 1, 0), (2, 12, "b", 1, 0), (40, 45, "b", 1, 0))
+        share = quiet_time_alarmed(table, TestAlarms.TRUTH, {"x": 100.0})
+        assert share == pytest.approx((10 + 5) / 68)
+
+    def test_where_something_always_happens_it_is_not_known(self):
+        assert np.isnan(quiet_time_alarmed(found(), true((0, 9, "a")), {"x": 9.0}))
+
+
+class TestWindows:
+    def test_windows_across_the_edge_of_an_event_are_left_out(self):
+        start = np.arange(5.0)  # windows of 2 s; the event lasts from 2 to 4.5 s
+        columns = {"start": start, "end": start + 2, "p_a": [0, 0, 1, 0, 0], "p_none": 0.5}
+        line = Timeline("x", pd.DataFrame(columns), 6.0)
+        judged = judge_windows(line, true((2, 4.5, "a")), "none")
+        assert judged["label"].tolist() == ["none", "a"]
+        assert judged["predicted"].tolist() == ["none", "a"]
 
 
 class TestTruth:

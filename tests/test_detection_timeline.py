@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from clip_makers import make_video
 
-from helpers.detection.events import COLUMNS, Rule
+from helpers.detection.detector import Detector
+from helpers.detection.events import COLUMNS
 from helpers.detection.material import Material, detect_all, events_of_all, truth_of, write_events
-from helpers.detection.timeline import Detector, detect
+from helpers.detection.rules import Rule
+from helpers.detection.timeline import detect
 from helpers.detection.windows import Windows
 from helpers.figures.annotated_video import annotate
 from helpers.training.device import Compute

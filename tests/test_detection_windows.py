@@ -1,21 +1,17 @@
 """Sliding windows over real small videos: each frame once, the right ones, bounded memory."""
 
-import shutil
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from clip_makers import make_timed, make_video
 
-from helpers.detection import stream, windows
-from helpers.detection.stream import (
-    RecordingError,
-    find_recordings,
-    growing_frames,
-    timed_frames,
-)
-from helpers.detection.windows import Ring, Spent, Windows, slide
+from helpers.detection import sliding
+from helpers.detection.sliding import Ring, Spent, slide
+from helpers.detection.stream import RecordingError, find_recordings, timed_frames
+from helpers.detection.windows import Windows
 
 LOOK = Windows(offsets=(0.0, 0.25, 0.5), seconds=1.0, stride=0.5, size=(8, 8), short_side=None)
 
@@ -68,7 +64,7 @@ class TestSliding:
                 super().add(moment, picture)
                 most.append(len(self.frames))
 
-        monkeypatch.setattr(windows, "Ring", Watched)
+        monkeypatch.setattr(sliding, "Ring", Watched)
         frames = list(timed_frames(make_video(tmp_path / "a.mp4", frames=16, fps=8)))
         long = ((k / 8, frames[k % 16][1]) for k in range(4000))
         assert len(list(slide(long, LOOK, 0, Spent()))) > 900
@@ -93,18 +89,26 @@ class TestStream:
         with pytest.raises(RecordingError, match="no such"):
             find_recordings(tmp_path / "absent")
 
-    def test_a_file_that_is_being_written_is_read_to_its_end(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(stream, "POLL", 0.02)
-        whole = make_video(tmp_path / "whole.ts", frames=19, fps=25, codec="mpeg2video")
-        content, growing = whole.read_bytes(), tmp_path / "growing.ts"
-        growing.write_bytes(content[: len(content) // 2])
+    @pytest.mark.parametrize(
+        ("suffix", "options"),
+        [(".ts", {}), (".mkv", {}), (".mp4", {"movflags": "frag_keyframe+empty_moov"})],
+    )
+    def test_a_file_that_is_being_written_is_read_to_its_end(self, tmp_path, suffix, options):
+        name = tmp_path / f"whole{suffix}"
+        whole = make_video(name, frames=19, every_frame_whole=True, options=options)
+        content, growing = whole.read_bytes(), tmp_path / f"growing{suffix}"
+        cuts = [0, len(content) // 2, 3 * len(content) // 4, len(content)]
+        growing.write_bytes(content[: cuts[1]])
 
         def write():
-            time.sleep(0.2)
-            shutil.copyfile(whole, growing)
+            for a, b in pairwise(cuts[1:]):
+                time.sleep(0.3)
+                with growing.open("ab") as file:
+                    file.write(content[a:b])
 
         writer = threading.Thread(target=write)
         writer.start()
-        times = [moment for moment, _ in growing_frames(growing, patience=1.0)]
+        times = [moment for moment, _ in timed_frames(growing, patience=1.0)]
         writer.join()
         assert times == pytest.approx([moment for moment, _ in timed_frames(whole)])
+        assert len(times) == 19

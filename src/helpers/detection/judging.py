@@ -1,101 +1,12 @@
-"""How good events are against the true ones: average precision by temporal overlap, and alarms.
+"""What detected events are worth as alarms: missed ones, false ones, delay; and single windows."""
 
-mAP is that of temporal action detection (THUMOS, ActivityNet): detections of a class are taken by
-falling score, and one is right where its interval's IoU with a true event of its class, that no
-detection before it has taken, reaches a threshold.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-IOUS = (0.3, 0.5, 0.7)
-
-
-class TruthError(ValueError):
-    """A table of true events cannot be used."""
-
-
-def read_truth(table: pd.DataFrame, seconds: Mapping[str, float], classes: Sequence[str]):
-    """Check a table of true events: columns path, start, end (s), label.
-
-    Args:
-        table: the events; those of recordings that are not judged are left out.
-        seconds: path → length of the recordings that are judged.
-        classes: of the model.
-
-    Raises:
-        TruthError: a column is missing, a class is unknown, or an interval cannot be.
-    """
-    if missing := [name for name in ("path", "start", "end", "label") if name not in table]:
-        raise TruthError(f"events.csv has no column {', '.join(missing)}.")
-    table = table[table["path"].isin(list(seconds))].reset_index(drop=True)
-    if unknown := sorted(set(table["label"]) - set(classes)):
-        raise TruthError(
-            f"events.csv: {', '.join(unknown)} is no class of the model ({', '.join(classes)})."
-        )
-    wrong = table[~((table["start"] >= 0) & (table["start"] < table["end"]))]
-    if len(wrong):
-        row = wrong.iloc[0]
-        raise TruthError(f"events.csv: {row.path} from {row.start} to {row.end} is no interval.")
-    return table
-
-
-def temporal_iou(start: float, end: float, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Intersection over union of one interval with others: float [n]."""
-    shared = np.minimum(end, ends) - np.maximum(start, starts)
-    union = np.maximum(end, ends) - np.minimum(start, starts)
-    return np.where(shared > 0, shared / union, 0.0)
-
-
-def average_precision(found: pd.DataFrame, truth: pd.DataFrame, iou: float) -> float:
-    """Area under precision over recall of one class, precision made to fall (as VOC 2010 does).
-
-    Args:
-        found: path, start, end, peak, of one class.
-        truth: path, start, end, of the same class.
-        iou: from which overlap on a detection is right.
-
-    Returns:
-        0 to 1; nan where there is no true event.
-    """
-    if truth.empty:
-        return np.nan
-    taken = np.zeros(len(truth), bool)
-    right = []
-    for row in found.sort_values("peak", ascending=False, kind="stable").itertuples():
-        overlap = temporal_iou(
-            row.start, row.end, truth["start"].to_numpy(float), truth["end"].to_numpy(float)
-        )
-        overlap[taken | (truth["path"] != row.path).to_numpy()] = 0.0
-        best = int(overlap.argmax())
-        right.append(overlap[best] >= iou)
-        taken[best] |= right[-1]
-    hits = np.cumsum(right)
-    precision = hits / np.arange(1, len(hits) + 1)
-    falling = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((falling * np.array(right, float)).sum() / len(truth))
-
-
-def mean_average_precision(
-    found: pd.DataFrame, truth: pd.DataFrame, ious: Sequence[float] = IOUS
-) -> pd.DataFrame:
-    """AP of each class that has true events at each IoU; the last row is the mean over classes.
-
-    Returns:
-        class, events (true ones), `AP@<iou>` for each.
-    """
-    rows = []
-    for name in sorted(truth["label"].unique()):
-        own, true = found[found["label"] == name], truth[truth["label"] == name]
-        areas = {f"AP@{iou:g}": average_precision(own, true, iou) for iou in ious}
-        rows.append({"class": name, "events": len(true), **areas})
-    columns = ["class", "events", *(f"AP@{iou:g}" for iou in ious)]
-    table = pd.DataFrame(rows, columns=columns)
-    mean = {"class": "mean (mAP)", "events": len(truth)}
-    mean |= {name: float(table[name].mean()) for name in columns[2:]}
-    return pd.concat([table, pd.DataFrame([mean])], ignore_index=True) if rows else table
+from helpers.detection.precision import IOUS, mean_average_precision
+from helpers.detection.timeline import Timeline
 
 
 def match_alarms(found: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -126,6 +37,31 @@ def match_alarms(found: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame
     return events, found.assign(false=np.array(false, bool))
 
 
+def quiet_time_alarmed(
+    found: pd.DataFrame, truth: pd.DataFrame, seconds: Mapping[str, float]
+) -> float:
+    """Share of the time without an event that lies in a detection; nan where there is no such time.
+
+    An alarm that never ends counts once among the false ones, or not at all; here it shows.
+    """
+    quiet = alarmed = 0.0
+    for path, length in seconds.items():
+        own, true = (table[table["path"] == path] for table in (found, truth))
+        edges = [0.0, length, *own["start"], *own["end"], *true["start"], *true["end"]]
+        edges = np.unique(np.clip(np.array(edges, float), 0.0, length))
+        middles, lasts = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+        free = ~_inside(middles, true)
+        quiet += lasts[free].sum()
+        alarmed += lasts[free & _inside(middles, own)].sum()
+    return float(alarmed / quiet) if quiet else np.nan
+
+
+def _inside(times: np.ndarray, intervals: pd.DataFrame) -> np.ndarray:
+    """Whether each time lies in one of the intervals: bool [n]."""
+    starts, ends = intervals["start"].to_numpy(float), intervals["end"].to_numpy(float)
+    return ((times[:, None] >= starts) & (times[:, None] < ends)).any(axis=1)
+
+
 def summarise(
     found: pd.DataFrame, truth: pd.DataFrame, seconds: Mapping[str, float]
 ) -> dict[str, float]:
@@ -138,7 +74,8 @@ def summarise(
 
     Returns:
         `mAP@<iou>`; events, missed, misnamed (found, by no detection of their class), detections,
-        false alarms an hour (of all that was recorded), median and largest delay (s).
+        false alarms an hour (of all that was recorded), quiet time alarmed (see there), median and
+        largest delay (s).
     """
     areas = mean_average_precision(found, truth)
     events, alarms = match_alarms(found, truth)
@@ -152,12 +89,13 @@ def summarise(
         "misnamed": int((events["found"].astype(bool) & ~events["named"].astype(bool)).sum()),
         "detections": len(alarms),
         "false alarms an hour": float(alarms["false"].sum() / hours),
+        "quiet time alarmed": quiet_time_alarmed(found, truth, seconds),
         "median delay (s)": float(delays.median()),
         "largest delay (s)": float(delays.max()),
     }
 
 
-def share_of_windows(timeline, truth: pd.DataFrame, none: str | None) -> pd.DataFrame:
+def judge_windows(timeline: Timeline, truth: pd.DataFrame, none: str | None) -> pd.DataFrame:
     """Windows that lie within one true event, or within none, and whether they are recognised.
 
     Args:

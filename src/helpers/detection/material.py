@@ -10,10 +10,12 @@ import pandas as pd
 
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
-from helpers.detection.events import COLUMNS, Rule
-from helpers.detection.judging import read_truth
+from helpers.detection.detector import Detector
+from helpers.detection.events import COLUMNS
+from helpers.detection.precision import read_truth
+from helpers.detection.rules import Rule
 from helpers.detection.stream import RecordingError, find_recordings
-from helpers.detection.timeline import Detector, Timeline, detect
+from helpers.detection.timeline import Timeline, detect
 from helpers.files import null_for_nan, write_json, write_table
 from helpers.runs import Run
 from helpers.yard.recordings import make_recordings

@@ -1,8 +1,7 @@
 """The frames of a recording with their times, one after another, also while it is being written."""
 
 import math
-import time
-from collections import deque
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +14,10 @@ from helpers.clips.opening import Damage
 from helpers.clips.reading import Converter
 from helpers.clips.video import PICTURES_A_SECOND
 
-HELD = 8
-"""Frames kept back while a file may grow: at its present end a decoder gives what it has, and
-H.264 shows up to so few frames in another order than it stores them."""
 REWIND = 2.0
 """Recordings are entered anew so many seconds before what is wanted; earlier frames are dropped."""
-POLL = 0.5
-"""Seconds between two looks at a file that may grow."""
+THREADS = 4
+"""At most so many decode; each holds a frame or two."""
 
 
 class RecordingError(ValueError):
@@ -58,11 +54,22 @@ def seconds_of(path: Path | str) -> float | None:
         return clip.container.duration / 1e6 if known else None
 
 
-def timed_frames(path: Path | str, start: float = 0.0) -> Iterator[tuple[float, av.VideoFrame]]:
+def timed_frames(
+    path: Path | str, start: float = 0.0, patience: float = 0.0
+) -> Iterator[tuple[float, av.VideoFrame]]:
     """Time (s from the recording's beginning) and frame of everything shown from `start` on.
 
     Frames without a time stamp are counted at the frame rate. Times never fall back: what is
     stamped earlier than the frame before it is shown in its turn.
+
+    A file that is still being written is followed. It has to be readable before it ends: Matroska,
+    MPEG-TS or fragmented mp4. An mp4 of the usual kind has its index at the end and cannot be
+    opened before.
+
+    Args:
+        path: the recording.
+        start: seconds from its beginning.
+        patience: seconds without growth after which a file counts as ended; 0: it is complete.
 
     Raises:
         VideoError: the recording cannot be opened.
@@ -70,8 +77,11 @@ def timed_frames(path: Path | str, start: float = 0.0) -> Iterator[tuple[float, 
     enters = max(start - REWIND, 0.0)
     is_cut = enters > 0 and Path(path).is_file()
     moment, entered = -math.inf, f"{path}#t={enters:.3f}" if is_cut else path
-    with opened_clip(entered, Damage()) as clip:
+    with opened_clip(entered, Damage(), _followed(patience)) as clip:
         stream = clip.stream
+        if stream is not None:  # damage is not counted here, so several threads may decode
+            stream.thread_count = min(os.cpu_count() or 1, THREADS)
+            stream.thread_type = "AUTO"
         rate = float((stream and (stream.average_rate or stream.guessed_rate)) or PICTURES_A_SECOND)
         origin = float(origin_of(clip.container)) if stream else 0.0
         begins = None if clip.source.unit and not is_cut else 0.0  # a stretch counts from its own
@@ -100,43 +110,6 @@ def frames_at(path: Path | str, times: Sequence[float]) -> list[np.ndarray]:
     return found
 
 
-def growing_frames(
-    path: Path | str, start: float = 0.0, patience: float = 0.0
-) -> Iterator[tuple[float, av.VideoFrame]]:
-    """`timed_frames`, and what is added to the file afterwards.
-
-    Files that grow have to be readable before they end: Matroska, MPEG-TS or fragmented mp4. An
-    mp4 of the usual kind has its index at the end and cannot be opened before.
-
-    Args:
-        path: the recording.
-        start: seconds from its beginning.
-        patience: seconds for which the file has to stay as it is before it counts as ended; 0 for
-            a recording that is complete.
-    """
-    if not patience:
-        yield from timed_frames(path, start)
-        return
-    place, last = Path(path), -math.inf
-    while True:
-        size, held = place.stat().st_size, deque()
-        for moment, frame in timed_frames(path, max(start, last)):
-            if moment <= last:
-                continue
-            held.append((moment, frame))
-            if len(held) > HELD:
-                last = held[0][0]
-                yield held.popleft()
-        if not _grows(place, size, patience):
-            yield from held
-            return
-
-
-def _grows(place: Path, size: int, patience: float) -> bool:
-    """Wait until a file has another size than `size`; False where it keeps it."""
-    until = time.monotonic() + patience
-    while place.stat().st_size == size:
-        if time.monotonic() > until:
-            return False
-        time.sleep(min(POLL, patience))
-    return True
+def _followed(patience: float) -> dict[str, str]:
+    """Options of FFmpeg's protocol for files: wait at the end for more, and how long."""
+    return {"follow": "1", "rw_timeout": str(round(patience * 1e6))} if patience else {}

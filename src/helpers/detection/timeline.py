@@ -7,7 +7,6 @@ file that has grown since goes on at its old end.
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,67 +14,18 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
-import torch
-from mmaction.structures import ActionDataSample
-from torch import nn
 from tqdm import tqdm
 
 from helpers.clips.segments import resolved, source_of, state_of
-from helpers.detection.stream import REWIND, RecordingError, growing_frames, seconds_of
-from helpers.detection.windows import Spent, Windows, slide
+from helpers.detection.detector import Detector
+from helpers.detection.sliding import Spent, slide
+from helpers.detection.stream import REWIND, RecordingError, seconds_of, timed_frames
 from helpers.evaluation.metrics import PROBABILITY
-from helpers.explain.rollout import rollout
 from helpers.files import read_json, whole_file, write_json, write_table
-from helpers.models import SpaceTimeTransformer
-from helpers.training.device import Compute
-from helpers.training.inference import autocast, probabilities_of
 
 HEAD = 1 << 16
 """A recording is known again by so many bytes at its beginning."""
 DIGITS = 5
-
-
-@dataclass(frozen=True)
-class Detector:
-    """A trained model and how it looks at recordings."""
-
-    model: nn.Module
-    classes: tuple[str, ...]
-    compute: Compute
-    windows: Windows
-    weights: Path  # that the model has; timelines of other weights are made anew
-    batch: int = 16  # windows that go through the network together
-
-    def probabilities(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Of windows uint8 [T, H, W, 3]: float [windows, classes]."""
-        batch = {
-            "inputs": [_as_input(window) for window in windows],
-            "data_samples": [ActionDataSample() for _ in windows],
-        }
-        with torch.no_grad():
-            return probabilities_of(self.model, batch, self.compute)
-
-    def attention(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Attention rollout of windows: float [windows, T, rows, columns], each sums to 1.
-
-        Raises:
-            RecordingError: the backbone is no transformer of `helpers.models`.
-        """
-        if not isinstance(self.model.backbone, SpaceTimeTransformer):
-            kind = type(self.model.backbone).__name__
-            raise RecordingError(f"{kind} has no attention to show; ask for none.")
-        batch = {
-            "inputs": [_as_input(window) for window in windows],
-            "data_samples": [ActionDataSample() for _ in windows],
-        }
-        with torch.no_grad(), autocast(self.compute):
-            inputs = self.model.data_preprocessor(batch)["inputs"].squeeze(1)
-            return rollout(self.model.backbone, inputs).float().cpu().numpy()
-
-
-def _as_input(window: np.ndarray) -> torch.Tensor:
-    """uint8 [1, 3, T, H, W], as mmaction2's pipelines pack a clip."""
-    return torch.from_numpy(np.ascontiguousarray(window.transpose(3, 0, 1, 2)))[None]
 
 
 @dataclass(frozen=True)
@@ -121,7 +71,7 @@ def detect(detector: Detector, path: Path | str, folder: Path, patience: float =
         path: the recording; a clip of the manifest serves too.
         folder: gets timeline.csv (start, end, `p_<class>`) and timeline.json (length, what it was
             made from, where the time went).
-        patience: see `helpers.detection.stream.growing_frames`.
+        patience: see `helpers.detection.stream.timed_frames`.
 
     Raises:
         VideoError: the recording cannot be opened.
@@ -148,9 +98,9 @@ def detect(detector: Detector, path: Path | str, folder: Path, patience: float =
     write_table(final, table)
     partial.unlink()
     size = state_of(path).bytes if patience else size
-    found = {"seconds": spent.seconds, "bytes": size, "spent": asdict(spent)}
+    found = {"seconds": spent.end, "bytes": size, "spent": asdict(spent)}
     write_json(about, {"path": str(path), **found, "made_from": made_from})
-    return Timeline(str(path), table, spent.seconds, spent)
+    return Timeline(str(path), table, spent.end, spent)
 
 
 def _made_from(detector: Detector, path: Path | str) -> dict:
@@ -179,9 +129,9 @@ def _fill(detector: Detector, path: Path | str, partial: Path, patience: float) 
     rows = _whole_rows(partial, columns)
     with whole_file(partial) as part, part.open("w", newline="", encoding="utf-8") as lines:
         csv.writer(lines).writerows([columns, *rows])
-    spent, first = Spent(), len(rows)
+    spent, first = Spent(end=float(rows[-1][1]) if rows else 0.0), len(rows)
     start = detector.windows.span(first)[0]
-    frames = growing_frames(path, max(start - REWIND, 0.0), patience)
+    frames = timed_frames(path, max(start - REWIND, 0.0), patience)
     found = slide(frames, detector.windows, first, spent)
     total = None if patience else seconds_of(path)
     with (
@@ -198,7 +148,7 @@ def _fill(detector: Detector, path: Path | str, partial: Path, patience: float) 
                 told = [*detector.windows.span(k), *score.tolist()]
                 csv.writer(lines).writerow([round(value, DIGITS) for value in told])
             lines.flush()
-            bar.update(max(round(spent.seconds) - bar.n, 0))
+            bar.update(max(round(spent.end) - bar.n, 0))
     return spent
 
 
@@ -209,25 +159,3 @@ def _whole_rows(partial: Path, columns: list[str]) -> list[list[str]]:
     text = partial.read_text(encoding="utf-8")
     lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     return lines[1:] if lines and lines[0] == columns else []
-
-
-def attention_maps(
-    detector: Detector, path: Path | str, start: float, end: float
-) -> Iterator[tuple[float, np.ndarray]]:
-    """Time (s) and map [rows, columns] of each frame that windows of a stretch show.
-
-    Of every window the frames in its middle are taken, as far as the next window's middle: each
-    moment is explained by the window around it. A map's values are relative to even attention.
-    """
-    windows = detector.windows
-    first = max(int((start - windows.seconds) / windows.stride), 0)
-    frames = growing_frames(path, max(windows.span(first)[0] - REWIND, 0.0))
-    for k, window in slide(frames, windows, first, Spent()):
-        if windows.span(k)[0] > end:
-            return
-        (maps,) = detector.attention([window])
-        middle, moments = sum(windows.span(k)) / 2, windows.moments(k)
-        near = np.abs(moments - middle) <= windows.stride / 2 + 1e-6
-        near[np.abs(moments - middle).argmin()] = True
-        for moment, one in zip(moments[near], maps[near], strict=True):
-            yield float(moment), one * maps.size

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.clips.reading import Converter
-from helpers.detection.events import Rule, scores_of
+from helpers.detection.events import scores_of
+from helpers.detection.rules import Rule
 from helpers.detection.stream import timed_frames
 from helpers.detection.timeline import Timeline
 from helpers.figures.pictures import overlay
@@ -26,7 +27,7 @@ NAMES = 230
 """Pixels for the names beside the bars."""
 STRONGEST = 8.0
 """Attention, relative to even attention, that gets the scale's last colour."""
-ENCODER = {"preset": "superfast", "crf": "23"}
+ENCODER = {"preset": "superfast", "crf": "28"}
 TICKS = 90_000
 """Of the video's clock, a second."""
 
@@ -51,7 +52,7 @@ def annotate(
         rule: that found them; the score of the bar called "score" is its.
         file: the mp4 that is written.
         attention: times (s), rising, and maps [rows, columns] relative to even attention, from
-            `helpers.detection.timeline.attention_maps`; laid over the picture until the next one.
+            `helpers.detection.detector.attention_maps`; laid over the picture until the next one.
         until: seconds after which the video ends.
 
     Raises:

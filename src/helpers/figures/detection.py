@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from helpers.detection.events import Rule, scores_of
+from helpers.detection.events import scores_of
+from helpers.detection.rules import Rule
+from helpers.detection.sliding import Spent
 from helpers.detection.timeline import Timeline
-from helpers.detection.windows import Spent
 from helpers.figures.pictures import Picture, picture_grid
 from helpers.figures.style import (
     COLUMN,
@@ -51,10 +53,14 @@ def timeline(
     fig.add_scatter(
         x=middles, y=score, mode="lines", name="score", line={"color": INK, "width": 1.2},
     )  # fmt: skip
-    for value, dash in ((rule.begin, "dash"), (rule.end, "dot")):
+    for name, value, dash in (("begin", rule.begin, "dash"), ("end", rule.end, "dot")):
         fig.add_shape(
             type="line", x0=0, x1=1, xref="x domain", y0=value, y1=value,
             line={"color": GREY, "width": 1.5, "dash": dash},
+        )  # fmt: skip
+        fig.add_annotation(
+            x=1, xref="x domain", xanchor="left", xshift=4, y=value, text=name,
+            yanchor="bottom" if name == "begin" else "top",
         )  # fmt: skip
     rows = {"detected": events} if truth is None else {"true": truth, "detected": events}
     for place, (name, table) in enumerate(rows.items()):
@@ -64,12 +70,13 @@ def timeline(
     dress(fig, title, PAGE, 330 + 34 * len(rows) + 26 * lines, lines)
     low = 0.1 * len(rows) + 0.06
     fig.update_layout(
+        margin_r=64,
         xaxis={"title": {"text": "seconds"}, "range": [0, found.seconds], "anchor": "y2"},
         yaxis={"title": {"text": "probability"}, "range": [0, 1.02], "domain": [low, 1]},
         yaxis2={
             "domain": [0, low - 0.05], "range": [-0.5, len(rows) - 0.5], "showgrid": False,
             "tickvals": list(range(len(rows))), "ticktext": list(rows)[::-1], "ticks": "",
-            "showline": False,
+            "showline": False, "ticklabelstandoff": 8,
         },
     )  # fmt: skip
     return fig
@@ -106,36 +113,49 @@ def film_strip(
     return picture_grid(pictures, min(len(pictures), 4), title)
 
 
-def sweep(table: pd.DataFrame, begin: float) -> go.Figure:
-    """What the threshold does: missed events and false alarms, and mAP.
+MEASURES = {
+    "mAP@0.5": "mAP at IoU 0.5",
+    "missed": "missed events",
+    "false alarms an hour": "false alarms<br>an hour",
+}
+PARAMETERS = {
+    "begin": "begin (score)",
+    "end / begin": "end / begin",
+    "smooth": "smooth (s)",
+    "shortest": "shortest (s)",
+    "gap": "gap (s)",
+}
+
+
+def sweep(table: pd.DataFrame) -> go.Figure:
+    """What each parameter of the rule does; a ring marks what was chosen.
 
     Args:
-        table: columns begin, missed (share), false alarms an hour, mAP@0.5.
-        begin: the threshold from validation.
+        table: from `helpers.detection.effects.sweep`.
     """
-    fig = go.Figure()
-    lines = (("missed", "missed events (share)"), ("mAP@0.5", "mAP at IoU 0.5"))
-    for (column, name), colour in zip(lines, OKABE_ITO, strict=False):
-        fig.add_scatter(
-            x=table["begin"], y=table[column], mode="lines+markers", name=name,
-            line={"color": colour}, marker={"size": 7},
-        )  # fmt: skip
-    fig.add_scatter(
-        x=table["begin"], y=table["false alarms an hour"], mode="lines+markers", yaxis="y2",
-        name="false alarms an hour (right)", marker={"size": 7, "symbol": "square"},
-        line={"color": OKABE_ITO[2], "dash": "dash"},
+    fig = make_subplots(
+        len(MEASURES), len(PARAMETERS), shared_xaxes="columns", shared_yaxes="rows",
+        horizontal_spacing=0.02, vertical_spacing=0.05,
     )  # fmt: skip
-    fig.add_vline(x=begin, line={"color": INK, "width": 1.5})
-    dress(fig, "What the threshold does", COLUMN, 460, 3)
-    top = max(float(table["false alarms an hour"].max()) * 1.05, 1.0)
-    fig.update_layout(
-        xaxis={"title": {"text": "score from which an event begins"}, "range": [0, 1]},
-        yaxis={"title": {"text": "share, mAP"}, "range": [0, 1.02]},
-        yaxis2={
-            "title": {"text": "an hour", "standoff": 8}, "overlaying": "y", "side": "right",
-            "range": [0, top], "showgrid": False,
-        },
-    )  # fmt: skip
+    for column, (parameter, name) in enumerate(PARAMETERS.items(), start=1):
+        rows = table[table["parameter"] == parameter]
+        chosen = rows[rows["chosen"]]
+        for row, (measure, colour) in enumerate(zip(MEASURES, OKABE_ITO, strict=False), start=1):
+            fig.add_scatter(
+                x=rows["value"], y=rows[measure], mode="lines+markers", showlegend=False,
+                line={"color": colour}, marker={"size": 6}, row=row, col=column,
+            )  # fmt: skip
+            fig.add_scatter(
+                x=chosen["value"], y=chosen[measure], mode="markers", showlegend=False,
+                marker={"size": 14, "color": INK, "symbol": "circle-open", "line_width": 2},
+                row=row, col=column,
+            )  # fmt: skip
+        fig.update_xaxes(title_text=name, row=len(MEASURES), col=column)
+    dress(fig, "What each parameter does (ring: the rule that was used)", PAGE, 620)
+    for row, (measure, name) in enumerate(MEASURES.items(), start=1):
+        top = max(1.0 if measure == "mAP@0.5" else float(table[measure].max()), 1.0)
+        fig.update_yaxes(range=[-0.06 * top, 1.08 * top], row=row)
+        fig.update_yaxes(title_text=name, row=row, col=1)
     return fig
 
 
