@@ -43,14 +43,10 @@ def make_video(
     every_frame_whole: bool = False,
     turn: tuple = (0, False, False),
     container: str | None = None,
-    options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a video; `turn` is (degrees counter-clockwise, mirrored, flipped) as metadata.
-
-    `options` are those of the container.
-    """
+    """Write a video; `turn` is (degrees counter-clockwise, mirrored, flipped) as metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format=container, options=options or {}) as file:
+    with av.open(str(path), "w", format=container) as file:
         stream = file.add_stream(codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_count = 1

@@ -62,9 +62,8 @@ def timed_frames(
     Frames without a time stamp are counted at the frame rate. Times never fall back: what is
     stamped earlier than the frame before it is shown in its turn.
 
-    A file that is still being written is followed. It has to be readable before it ends: Matroska,
-    MPEG-TS or fragmented mp4. An mp4 of the usual kind has its index at the end and cannot be
-    opened before.
+    A file that is still being written is followed, where its format can be read before it ends:
+    Matroska or MPEG-TS. An mp4 has its index at the end, or in pieces that end the reading.
 
     Args:
         path: the recording.
@@ -73,12 +72,18 @@ def timed_frames(
 
     Raises:
         VideoError: the recording cannot be opened.
+        RecordingError: it is to be followed, and its format does not allow that.
     """
     enters = max(start - REWIND, 0.0)
     is_cut = enters > 0 and Path(path).is_file()
     moment, entered = -math.inf, f"{path}#t={enters:.3f}" if is_cut else path
     with opened_clip(entered, Damage(), _followed(patience)) as clip:
         stream = clip.stream
+        if patience and (stream is None or "mp4" in clip.container.format.name):
+            raise RecordingError(
+                f"{path}: cannot be followed while it is written. Record as mkv or ts, or wait "
+                "until it is complete and give PATIENCE=0."
+            )
         if stream is not None:  # damage is not counted here, so several threads may decode
             stream.thread_count = min(os.cpu_count() or 1, THREADS)
             stream.thread_type = "AUTO"

@@ -59,7 +59,9 @@ class Video(anywidget.AnyWidget):
     content = traitlets.Bytes().tag(sync=True)
     time = traitlets.Float().tag(sync=True)  # s; told by the browser some times a second
     seconds = traitlets.Float().tag(sync=True)  # its length, once the browser knows it
-    wanted = traitlets.Tuple(traitlets.Float(), traitlets.Int()).tag(sync=True)
+    wanted = traitlets.Tuple(traitlets.Float(), traitlets.Int(), default_value=(0.0, 0)).tag(
+        sync=True
+    )
 
     def seek(self, time: float) -> None:
         """Go to a time (s); also where that was the last one asked for."""
