@@ -2,23 +2,30 @@
 
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 
+import av
 import numpy as np
+import pandas as pd
 import pytest
 from clip_makers import make_timed, make_video
+from mmaction.registry import DATASETS
+from mmengine.registry import init_default_scope
+from training_makers import make_run, plan, tiny_project
 
 from helpers.detection import sliding
-from helpers.detection.sliding import Ring, Spent, slide
+from helpers.detection.detector import over_picture
+from helpers.detection.sliding import Ring, Scaler, Spent, slide
 from helpers.detection.stream import RecordingError, find_recordings, timed_frames
-from helpers.detection.windows import Windows
+from helpers.detection.windows import WindowError, Windows, windows_of
 
 LOOK = Windows(offsets=(0.0, 0.25, 0.5), seconds=1.0, stride=0.5, size=(8, 8), short_side=None)
 
 
 def greys(window: np.ndarray) -> list[int]:
     """The indices of a window's frames, from the grey in their middle (see `clip_makers`)."""
-    return [round((float(frame[3:5, 3:5].mean()) - 20) / 12) for frame in window]
+    return [round((float(frame[3:5, 3:5].mean()) - 20) / 12) for frame in window[0]]
 
 
 def slid(path, look=LOOK, first=0, start=0.0):
@@ -69,6 +76,56 @@ class TestSliding:
         long = ((k / 8, frames[k % 16][1]) for k in range(4000))
         assert len(list(slide(long, LOOK, 0, Spent()))) > 900
         assert max(most) <= 8
+
+
+class TestViews:
+    def test_all_of_the_picture_is_one_part(self):
+        assert LOOK.views == 1
+        assert LOOK.parts(6, 8) == [(slice(0, 6), slice(0, 8))]
+
+    def test_parts_side_by_side_cover_the_width_at_half_the_height(self):
+        assert replace(LOOK, zoom=0.72).views == 2
+        assert replace(LOOK, zoom=0.5).parts(8, 12) == [
+            (slice(2, 6), slice(0, 6)),
+            (slice(2, 6), slice(6, 12)),
+        ]
+        lefts = [columns.start for _, columns in replace(LOOK, zoom=0.4).parts(10, 10)]
+        assert lefts == [0, 3, 6]
+
+    def test_each_view_shows_its_part(self):
+        picture = np.zeros((32, 64, 3), np.uint8)
+        picture[:, 32:] = 200
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        left, right = Scaler(replace(LOOK, zoom=0.5))(frame)
+        assert left.shape == right.shape == (8, 8, 3)
+        assert (left == 0).all()
+        assert (right == 200).all()
+
+    def test_maps_of_views_lie_where_the_views_do(self):
+        maps = np.stack([np.full((4, 4), 1.0), np.full((4, 4), 3.0)]).astype(np.float32)
+        whole = over_picture(maps, replace(LOOK, zoom=0.8))  # parts of 4 in 5 rows and columns
+        assert whole.tolist() == [[1, 2, 2, 2, 3]] * 4 + [[0] * 5]
+
+    @pytest.mark.parametrize("zoom", [0.0, 1.1])
+    def test_a_zoom_that_cannot_be_is_refused(self, zoom):
+        clips = pd.DataFrame({"duration": [1.0], "frames": [8]})
+        with pytest.raises(WindowError, match="zoom"):
+            windows_of(None, clips, zoom=zoom)
+
+
+class TestAsInTraining:
+    def test_a_clip_as_a_recording_is_seen_as_by_the_test_of_clips(self, tmp_path):
+        with tiny_project(tmp_path):
+            run = make_run("one", clips=1)
+            config = plan(run, tmp_path / "training")
+            init_default_scope(config.default_scope)
+            dataset = DATASETS.build(config.test_dataloader.dataset)
+            look = windows_of(config, pd.read_csv(run.manifest))
+            for place in range(len(dataset)):
+                seen = dataset[place]["inputs"]  # [1, 3, T, H, W]
+                path = run.data / dataset.get_data_info(place)["path"]
+                ((_, window), *_), _ = slid(path, look)
+                assert np.array_equal(window, seen.permute(0, 2, 3, 4, 1).numpy())
 
 
 class TestStream:

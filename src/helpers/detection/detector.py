@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
@@ -30,12 +31,15 @@ class Detector:
     batch: int = 16  # windows that go through the network together
 
     def probabilities(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Of windows uint8 [T, H, W, 3]: float [windows, classes]."""
+        """Of windows uint8 [views, T, H, W, 3]: float [windows, classes], the mean of the views."""
         with torch.no_grad():
-            return probabilities_of(self.model, _batch_of(windows), self.compute)
+            found = probabilities_of(self.model, _batch_of(windows), self.compute)
+        return found.reshape(len(windows), -1, found.shape[1]).mean(axis=1)
 
     def attention(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Attention rollout of windows: float [windows, T, rows, columns], each sums to 1.
+        """Attention rollout of windows: float [windows, views, T, rows, columns].
+
+        Each view's map sums to 1.
 
         Raises:
             RecordingError: the backbone is no transformer of `helpers.models`.
@@ -45,18 +49,32 @@ class Detector:
             raise RecordingError(f"{kind} has no attention to show; ask for none.")
         with torch.no_grad(), autocast(self.compute):
             inputs = self.model.data_preprocessor(_batch_of(windows))["inputs"].squeeze(1)
-            return rollout(self.model.backbone, inputs).float().cpu().numpy()
+            maps = rollout(self.model.backbone, inputs).float().cpu().numpy()
+        return maps.reshape(len(windows), -1, *maps.shape[1:])
 
 
 def _batch_of(windows: Sequence[np.ndarray]) -> dict:
     """Windows as mmaction2's recognisers take clips."""
-    inputs = [_as_input(window) for window in windows]
+    inputs = [_as_input(view) for window in windows for view in window]
     return {"inputs": inputs, "data_samples": [ActionDataSample() for _ in windows]}
 
 
-def _as_input(window: np.ndarray) -> torch.Tensor:
+def _as_input(view: np.ndarray) -> torch.Tensor:
     """uint8 [1, 3, T, H, W], as mmaction2's pipelines pack a clip."""
-    return torch.from_numpy(np.ascontiguousarray(window.transpose(3, 0, 1, 2)))[None]
+    return torch.from_numpy(np.ascontiguousarray(view.transpose(3, 0, 1, 2)))[None]
+
+
+def over_picture(maps: np.ndarray, windows: Windows) -> np.ndarray:
+    """Maps [views, rows, columns] as one over the whole picture [rows', columns'].
+
+    Where views overlap it is their mean, and beside them 0.
+    """
+    rows, columns = (round(side / windows.zoom) for side in maps.shape[1:])
+    total, count = np.zeros((2, rows, columns), np.float32)
+    for part, one in zip(windows.parts(rows, columns), maps, strict=True):
+        total[part] += cv2.resize(one, total[part].shape[::-1], interpolation=cv2.INTER_LINEAR)
+        count[part] += 1
+    return total / np.maximum(count, 1)
 
 
 def attention_maps(
@@ -77,5 +95,6 @@ def attention_maps(
         middle, moments = sum(windows.span(k)) / 2, windows.moments(k)
         near = np.abs(moments - middle) <= windows.stride / 2 + 1e-6
         near[np.abs(moments - middle).argmin()] = True
-        for moment, one in zip(moments[near], maps[near], strict=True):
-            yield float(moment), one * maps.size
+        relative = maps.swapaxes(0, 1) * maps[0].size  # [T, views, rows, columns]
+        for moment, one in zip(moments[near], relative[near], strict=True):
+            yield float(moment), over_picture(one, windows)

@@ -19,6 +19,7 @@ from helpers.detection.timeline import Timeline, detect
 from helpers.files import null_for_nan, write_json, write_table
 from helpers.runs import Run
 from helpers.yard.recordings import make_recordings
+from helpers.yard.staging import WIDER
 
 TRUTH = "events.csv"
 """Beside recordings: path, start, end (s), label of the true events, as the yard writes it."""
@@ -33,6 +34,7 @@ class Material:
     recordings: dict[str, str]  # name → path; a clip's may name a stretch
     truth: pd.DataFrame | None  # path (the name), start, end, label; None where it is not known
     words: str  # where they come from
+    zoom: float = 1.0  # share of their pictures that shows as much as a clip
 
 
 def gather(run: Run, place: Path | str, yard: Path) -> Material:
@@ -58,7 +60,8 @@ def gather(run: Run, place: Path | str, yard: Path) -> Material:
         make_recordings(yard, size)
         truth = pd.read_csv(yard / TRUTH)
         words = f"{size.recordings} recordings of the yard, by cameras that no clip is of"
-        return Material({path.name: str(path) for path in sorted(yard.glob("*.mp4"))}, truth, words)
+        found = {path.name: str(path) for path in sorted(yard.glob("*.mp4"))}
+        return Material(found, truth, words, WIDER)
     clips = load_manifest(run.manifest).merge(load_split(run.split)[["path", "split"]], on="path")
     longest = clips[clips["split"] == "test"].nlargest(LONGEST, "duration")
     if longest.empty:

@@ -17,6 +17,7 @@ import numpy as np
 from helpers.clips.reading import Converter
 from helpers.detection.windows import Windows
 
+LINEAR = cv2.INTER_LINEAR
 LATE = 1e-3
 """Seconds by which a frame may come later than the moment it stands for: times are rounded."""
 
@@ -25,13 +26,21 @@ class Scaler:
     """Frames as tests of clips see them: upright RGB, kept at the short side, then squeezed."""
 
     def __init__(self, windows: Windows):
-        self.size, self.convert = windows.size, Converter(windows.short_side)
+        side = windows.short_side
+        self.windows = windows
+        self.convert = Converter(round(side / windows.zoom) if side else None)
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        """Give uint8 [height, width, 3]."""
-        height, width = self.size
-        picture = np.ascontiguousarray(self.convert(frame))
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        """Give uint8 [views, height, width, 3]."""
+        height, width = self.windows.size
+        picture = self.convert(frame)
+        parts = [picture[part] for part in self.windows.parts(*picture.shape[:2])]
+        return np.stack(
+            [
+                cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=LINEAR)
+                for part in parts
+            ]
+        )
 
 
 @dataclass
@@ -63,16 +72,16 @@ class Ring:
             self.frames.popleft()
 
     def at(self, moments: np.ndarray) -> np.ndarray:
-        """The frames shown at rising times: uint8 [T, H, W, 3]."""
+        """The frames shown at rising times: uint8 [views, T, H, W, 3]."""
         starts = np.array([moment for moment, _ in self.frames])
         places = np.searchsorted(starts, moments + LATE, side="right") - 1
-        return np.stack([self.frames[place][1] for place in np.maximum(places, 0)])
+        return np.stack([self.frames[place][1] for place in np.maximum(places, 0)], axis=1)
 
 
 def slide(
     frames: Iterator[tuple[float, av.VideoFrame]], windows: Windows, first: int, spent: Spent
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and frames, uint8 [T, H, W, 3], of each window that a recording has frames for.
+    """Number and frames, uint8 [views, T, H, W, 3], of each window that a recording has frames for.
 
     Args:
         frames: times and frames, from the beginning of window `first` or before.

@@ -28,7 +28,8 @@ def measure(detector: Detector, batches: Sequence[int] = BATCHES, rounds: int = 
         precision, batch, milliseconds a window: the best of the rounds, behind one to warm up.
     """
     height, width = detector.windows.size
-    window = np.full((len(detector.windows.offsets), height, width, 3), 127, np.uint8)
+    shape = (detector.windows.views, len(detector.windows.offsets), height, width, 3)
+    window = np.full(shape, 127, np.uint8)
     rows = []
     for precision in dict.fromkeys(["float32", detector.compute.precision]):
         tried = replace(detector, compute=replace(detector.compute, precision=precision))
@@ -55,7 +56,8 @@ def fastest(
         detector: in the shortest precision that may be chosen.
         file: where the measurement is kept; one of another machine or precision is replaced.
     """
-    asked = {"compute": str(detector.compute), "batches": list(batches)}
+    asked = {"compute": str(detector.compute), "views": detector.windows.views}
+    asked |= {"batches": list(batches)}
     kept = read_json(file) if file.exists() else {}
     if kept.get("asked") != asked:
         kept = {"asked": asked, "measured": measure(detector, batches).to_dict("records")}
