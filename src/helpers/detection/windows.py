@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from mmengine.config import Config
 
+from helpers.clips.frames import kept_indices
 from helpers.clips.transforms import SampleViews
 
 OVERLAP = 4
@@ -78,13 +79,14 @@ def windows_of(
     backbone = config.model.backbone
     opening, *_ = config.test_dataloader.dataset.pipeline
     store = opening.get("store")
+    kept = kept_indices(frames, store["max_frames"] if store else frames)
     sampled = SampleViews(_frames_seen(config)).transform(
-        {"total_frames": frames, "start_index": 0}
+        {"total_frames": len(kept), "start_index": 0}
     )
     side = backbone.get("img_size") or _resized(config)
     height, width = (side, side) if isinstance(side, int) else side
     return Windows(
-        offsets=tuple((sampled["frame_inds"] * seconds / frames).tolist()),
+        offsets=tuple((kept[sampled["frame_inds"]] * seconds / frames).tolist()),
         seconds=seconds,
         stride=stride or seconds / OVERLAP,
         size=(height, width),
