@@ -36,14 +36,22 @@ def playheads(player) -> list[float]:
     return [shape.x0 for shape in player.figure.layout.shapes if shape.name == "playhead"]
 
 
-def test_a_click_seeks_the_video_and_again_to_the_same_place(player):
+def click(player, axis: str | None, *xs: float) -> None:
+    """As plotly tells a click: to all traces of the axes that have a point for each window."""
+    for trace in player.figure.data:
+        if trace.yaxis == axis and trace.hoverinfo != "skip":
+            trace._dispatch_on_click(SimpleNamespace(xs=list(xs)), None)
+
+
+@pytest.mark.parametrize("axis", [None, "y2"], ids=["lines", "bars"])
+def test_a_click_seeks_the_video_and_again_to_the_same_place(player, axis):
     for count in (1, 2):
-        player.figure.data[0]._dispatch_on_click(SimpleNamespace(xs=[3.5]), None)
+        click(player, axis, 3.5)
         assert player.video.wanted == (3.5, count)
 
 
-def test_a_click_beside_the_points_of_a_trace_does_nothing(player):
-    player.figure.data[0]._dispatch_on_click(SimpleNamespace(xs=[]), None)
+def test_a_click_without_a_point_does_nothing(player):
+    click(player, "y2")
     assert player.video.wanted == (0.0, 0)
 
 

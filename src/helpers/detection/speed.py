@@ -15,7 +15,7 @@ from helpers.files import read_json, write_json
 
 CAMERA = 25.0
 """Frames per second that count as real time."""
-BATCHES = (1, 4, 16, 32)
+BATCHES = (1, 4, 16)
 MILLISECONDS = "milliseconds a window"
 
 

@@ -34,7 +34,8 @@ class RecordingPlayer(widgets.VBox):
         self.gap = _slider("gap (s)", rule.gap, LONGEST)
         self.note = widgets.HTML()
         self.figure = go.FigureWidget(self._drawn())
-        self.figure.update_layout(hovermode="x", hoverdistance=-1, width=None, autosize=True)
+        self._drawn_traces = self.figure.data
+        self._make_clickable()
         self._mark()
         sliders = [self.begin, self.end, self.smooth, self.shortest, self.gap]
         self.video.layout.width = "480px"
@@ -42,8 +43,6 @@ class RecordingPlayer(widgets.VBox):
         super().__init__([widgets.HBox([self.video, beside]), self.figure])
         for slider in sliders:
             slider.observe(self._redraw, "value")
-        for trace in self.figure.data:
-            trace.on_click(self._clicked)
         self.video.observe(self._mark, "time")
 
     @property
@@ -79,11 +78,27 @@ class RecordingPlayer(widgets.VBox):
             text += f", {false} of them false; {told['missed']} of {told['events']} missed"
         return f"<b>{text}</b>"
 
+    def _make_clickable(self) -> None:
+        """Let a click anywhere above or among the bars give the nearest window.
+
+        Plotly tells clicks on points alone: the score has one for each window, and so has a trace
+        among the bars that is not seen. Points of other traces would be nearer at times.
+        """
+        self.figure.update_layout(hovermode="x", hoverdistance=-1, width=None, autosize=True)
+        self.figure.update_traces(selector={"yaxis": "y2"}, hoverinfo="skip")
+        (score,) = (trace for trace in self._drawn_traces if trace.name == "score")
+        self.figure.add_scatter(
+            x=score.x, y=[0.5] * len(score.x), yaxis="y2", mode="markers", marker={"opacity": 0},
+            showlegend=False, hoverinfo="none",
+        )  # fmt: skip
+        for trace in (score, self.figure.data[-1]):
+            trace.on_click(self._clicked)
+
     def _redraw(self, _change: object = None) -> None:
         """Events, lines and thresholds as the sliders say."""
         fresh = self._drawn()
         with self.figure.batch_update():
-            for old, new in zip(self.figure.data, fresh.data, strict=True):
+            for old, new in zip(self._drawn_traces, fresh.data, strict=True):
                 old.x, old.y, old.text = new.x, new.y, new.text
             self.figure.layout.annotations = fresh.layout.annotations
             self.figure.layout.shapes = [*fresh.layout.shapes, self._playhead()]
