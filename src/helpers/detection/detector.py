@@ -83,7 +83,8 @@ def attention_maps(
     """Time (s) and map [rows, columns] of each frame that windows of a stretch show.
 
     Of every window the frames in its middle are taken, as far as the next window's middle: each
-    moment is explained by the window around it. A map's values are relative to even attention.
+    moment is explained by the window around it, and what comes before by the first one. A map's
+    values are relative to even attention.
     """
     windows = detector.windows
     first = max(int((start - windows.seconds) / windows.stride), 0)
@@ -95,6 +96,8 @@ def attention_maps(
         middle, moments = sum(windows.span(k)) / 2, windows.moments(k)
         near = np.abs(moments - middle) <= windows.stride / 2 + 1e-6
         near[np.abs(moments - middle).argmin()] = True
+        if k == first:
+            near |= moments <= middle
         relative = maps.swapaxes(0, 1) * maps[0].size  # [T, views, rows, columns]
         for moment, one in zip(moments[near], relative[near], strict=True):
             yield float(moment), over_picture(one, windows)
