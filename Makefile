@@ -21,6 +21,7 @@ MODEL :=
 RECIPE :=
 FOLDS :=
 GRID :=
+RECORDINGS :=
 TENSORBOARD :=
 WANDB :=
 STEPS :=
@@ -29,7 +30,7 @@ ARGS :=
 UPGRADE :=
 
 SETTINGS := NAME PROFILE DATA GROUP_PATTERN ANNOTATIONS FPS SEED EPOCHS VARIANT MODEL RECIPE FOLDS VIEWS \
-  DANGERS ALARM COMPARE GRID TENSORBOARD WANDB
+  DANGERS ALARM COMPARE GRID RECORDINGS TENSORBOARD WANDB
 # Through the environment and unexpanded, so that quotes and dollars of a pattern arrive as typed.
 $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setting))))
 export UV_HTTP_TIMEOUT ?= 300
@@ -56,6 +57,7 @@ help: ## list the targets and the settings of a run
 	@echo "  DANGERS='A,B'      classes that are dangers"
 	@echo "  ALARM='recall=0.9 prevalence=0.001'   what is asked of the alarm"
 	@echo "  COMPARE=other      run whose predictions are compared, and that the report sets beside"
+	@echo "  RECORDINGS=place   untrimmed videos that events are detected in: a file or a folder"
 	@echo "  STEPS=03_evaluate  stop after this notebook"
 
 install: $(INSTALLED) ## install everything into .venv

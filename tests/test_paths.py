@@ -44,8 +44,8 @@ def test_a_folder_typed_in_a_notebook_is_that_of_the_checkout(tmp_path, monkeypa
     (tmp_path / "data" / "mine").mkdir(parents=True)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / cwd)
-    assert paths.named_folder("data/mine") == tmp_path / "data" / "mine"
-    assert paths.named_folder("data/gone") == tmp_path / cwd / "data" / "gone"
+    assert paths.named_place("data/mine") == tmp_path / "data" / "mine"
+    assert paths.named_place("data/gone") == tmp_path / cwd / "data" / "gone"
 
 
 def test_a_folder_beside_the_notebook_comes_first(tmp_path, monkeypatch):
@@ -53,4 +53,4 @@ def test_a_folder_beside_the_notebook_comes_first(tmp_path, monkeypatch):
     for folder in ("clips", "notebooks/clips"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "notebooks")
-    assert paths.named_folder("clips") == tmp_path / "notebooks" / "clips"
+    assert paths.named_place("clips") == tmp_path / "notebooks" / "clips"

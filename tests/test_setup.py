@@ -29,11 +29,11 @@ FLOORS = {
     "training": 4,
     "evaluation": 5,
     "explain": 6,
-    "detection": 6,
     "cost": 6,
-    "figures": 7,
-    "widgets": 8,
-    "report": 8,
+    "detection": 7,
+    "figures": 8,
+    "widgets": 9,
+    "report": 9,
 }
 
 # Import names that differ from the name of the distribution.

@@ -27,20 +27,25 @@ def motions_folder(profile: str) -> Path:
     return DATA / f"yard-{profile}-motions"
 
 
+def recordings_folder(profile: str) -> Path:
+    """Folder of the yard's untrimmed recordings in the size of a profile."""
+    return DATA / f"yard-{profile}-recordings"
+
+
 def kept_frames() -> Path:
     """Folder of decoded frames, shared by all runs on the same clips; safe to remove."""
     return DATA / "kept-frames"
 
 
-def named_folder(place: Path | str) -> Path:
-    """A folder that a setting names, absolute: from the working folder, or else from the checkout.
+def named_place(place: Path | str) -> Path:
+    """A place that a setting names, absolute: from the working folder, or else from the checkout.
 
     A kernel works in the folder of its notebook, or where an editor likes, so `data/mine` typed
     there means the one of the checkout. Where neither exists it is the working folder's.
     """
     place = Path(place).expanduser()
     inside = ROOT / place
-    return (inside if inside.is_dir() and not place.is_dir() else place).resolve()
+    return (inside if inside.exists() and not place.exists() else place).resolve()
 
 
 def lists_of_clips(annotations: Path | str, data: Path | str) -> str:
@@ -59,7 +64,7 @@ def lists_of_clips(annotations: Path | str, data: Path | str) -> str:
     if not str(annotations):
         return ""
     named = Path(annotations).expanduser().absolute()
-    in_data = named_folder(data) / annotations
+    in_data = named_place(data) / annotations
     for place in (named, in_data):
         if place.exists() or any(place.parent.glob(place.name)):
             return os.path.normpath(place)

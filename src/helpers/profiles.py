@@ -109,6 +109,7 @@ class Profile:
     images: Recipe | None  # training on single frames that comes first; None: no such start
     study: Study
     comparison: Comparison
+    recordings: RecordingSize | None = None  # of the yard, by cameras that no clip is of
 
 
 # Trained on Kinetics-400 by mmaction2 itself, divided attention, 8×32 frames at 224 pixels.
@@ -178,6 +179,9 @@ PROFILES = {
                 Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
             ),
+            RecordingSize(
+                1, cameras=1, first_camera=8, seconds=(20, 20), fps=8, width=96, height=72
+            ),
         ),
         Profile(
             "demo",
@@ -203,6 +207,9 @@ PROFILES = {
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
+            RecordingSize(
+                8, cameras=8, first_camera=120, seconds=(60, 120), fps=12, width=192, height=144
+            ),
         ),
         Profile(
             "paper",
@@ -227,6 +234,9 @@ PROFILES = {
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
+            ),
+            RecordingSize(
+                8, cameras=8, first_camera=120, seconds=(60, 180), fps=24, width=448, height=336
             ),
         ),
     )

@@ -9,6 +9,7 @@ training/       config, log, checkpoints, training.json once finished
 predictions.csv one row per tested clip     metrics.json    the contract for other tools
 folds/          a run per fold              (of a cross-validation)
 predictions_val.csv  of validation          views/          the predictions of every view
+detection/      of recordings: timelines, events, annotated videos
 notebooks/      executed copies             figures/ tables/  what they exported
 report/         the page that gathers all of this, and its numbers as macros for LaTeX
 """
@@ -25,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helpers.files import read_json, write_json
-from helpers.paths import ROOT, RUNS, lists_of_clips, named_folder, yard_folder
+from helpers.paths import ROOT, RUNS, lists_of_clips, named_place, yard_folder
 from helpers.profiles import PROFILES, Profile
 
 
@@ -113,6 +114,10 @@ class Run:
         return self.folder / "explanations.json"
 
     @property
+    def detection(self) -> Path:
+        return self.folder / "detection"
+
+    @property
     def figures(self) -> Path:
         return self.folder / "figures"
 
@@ -184,7 +189,7 @@ def open_run(
     settings_file = folder / "run.json"
     asked = {
         "profile": profile,
-        "data": str(named_folder(data)) if data else "",
+        "data": str(named_place(data)) if data else "",
         "group_pattern": group_pattern,
         "seed": seed,
         "annotations": _lists(annotations, data),

@@ -1,6 +1,6 @@
 """The frames of a clip, one after another: a whole video, a stretch of it, numbered pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -33,8 +33,15 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened_clip(path: Path | str, damage: Damage) -> Iterator[Opened]:
+def opened_clip(
+    path: Path | str, damage: Damage, options: Mapping[str, str] | None = None
+) -> Iterator[Opened]:
     """Open a clip, whatever it is; what does not decode is counted in `damage`.
+
+    Args:
+        path: the clip.
+        damage: counts.
+        options: of FFmpeg, for opening a video.
 
     Raises:
         VideoError: it cannot be opened.
@@ -43,7 +50,7 @@ def opened_clip(path: Path | str, damage: Damage) -> Iterator[Opened]:
     if source.place.is_dir():
         yield Opened(source, picture_frames(source, damage), None, None)
         return
-    with opened(source.place) as (container, stream):
+    with opened(source.place, options) as (container, stream):
         frames = (
             _cut(container, stream, source, damage)
             if source.unit

@@ -54,7 +54,7 @@ def read_frames(
     places: dict[int, list[int]] = {}
     for place, index in enumerate(wanted.tolist()):
         places.setdefault(index, []).append(place)
-    clip, convert = None, _Converter(short_side)
+    clip, convert = None, Converter(short_side)
     for index, frame in _wanted_frames(path, sorted(places), frames):
         picture = convert(frame)
         if clip is None:
@@ -88,7 +88,7 @@ def iter_frames(
     wanted = [int(index) for index in indices]
     if not wanted or wanted[0] < 0 or any(a >= b for a, b in pairwise(wanted)):
         raise ValueError(f"{path}: frames {wanted[:10]} asked for; name rising ones, from 0")
-    convert = _Converter(short_side)
+    convert = Converter(short_side)
     for _, frame in _wanted_frames(path, wanted, frames):
         yield convert(frame).copy()
 
@@ -154,7 +154,7 @@ def _too_short(path: Path | str, decodes: int, wanted: int) -> VideoError:
     )
 
 
-class _Converter:
+class Converter:
     """Frames to upright RGB arrays of one size: the first frame's, scaled to the short side."""
 
     def __init__(self, short_side: int | None):

@@ -55,6 +55,8 @@ def tasks(
             unchanged.append(data_unchanged(Path(str(parameters["DATA"])), state))
         elif "DATA" in step.settings:
             targets.append(yard_folder(str(values["PROFILE"])) / "yard.json")
+        if "RECORDINGS" in parameters:
+            unchanged.append(data_unchanged(Path(str(parameters["RECORDINGS"])), files_of))
         helpers = sources_of(notebook, source_root) if notebook.exists() else []
         yield {
             "basename": step.notebook,
@@ -65,6 +67,13 @@ def tasks(
             "verbosity": 2,
             "io": {"capture": False},
         }
+
+
+def files_of(place: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of a file, or of the files that lie in a folder."""
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    states = [(file.name, file.stat()) for file in files if file.is_file()]
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
 def data_unchanged(folder: Path, data_state: Callable[[Path], Any]) -> Callable:

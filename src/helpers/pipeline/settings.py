@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from helpers.paths import lists_of_clips, named_folder, yard_folder
+from helpers.paths import lists_of_clips, named_place, yard_folder
 from helpers.profiles import CNNS, GRIDS, PROFILES, VARIANTS
 
 Value = str | int | bool | dict
@@ -74,6 +74,7 @@ KINDS: dict[str, Callable[[str], Value]] = {
     "ALARM": _changes,
     "COMPARE": str,
     "GRID": str,
+    "RECORDINGS": str,
     "TENSORBOARD": _flag,
     "WANDB": _flag,
 }
@@ -116,7 +117,7 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
     if "ANNOTATIONS" in values and "DATA" not in values:
         raise SettingsError("ANNOTATIONS names lists of clips; say with DATA where the clips lie.")
     if "DATA" in values:
-        folder = named_folder(values["DATA"])
+        folder = named_place(values["DATA"])
         if folder == yard_folder(profile):
             del values["DATA"]
         elif folder.is_dir():
@@ -125,6 +126,11 @@ def resolve(asked: Mapping[str, str], runs: Path) -> dict[str, Value]:
             raise SettingsError(
                 f"DATA={folder}: no such folder. Name one that holds class folders."
             )
+    if "RECORDINGS" in values:
+        place = named_place(values["RECORDINGS"])
+        if not place.exists():
+            raise SettingsError(f"RECORDINGS={place}: no such file or folder. Name recordings.")
+        values["RECORDINGS"] = str(place)
     if "ANNOTATIONS" in values:
         try:
             data = values.get("DATA", "")

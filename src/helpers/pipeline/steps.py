@@ -53,6 +53,12 @@ MEASURING = (
         reads=("manifest.csv", "split.csv", "training/training.json", "predictions.csv"),
         writes=("comparison.json",),
     ),
+    Step(
+        "07_detect_in_video",
+        settings=("NAME", "RECORDINGS"),
+        reads=("manifest.csv", "split.csv", "training/training.json", "metrics.json"),
+        writes=("detection/events.csv", "detection/detection.json"),
+    ),
 )
 """What a report is gathered from."""
 
