@@ -31,6 +31,7 @@ FLOORS = {
     "explain": 6,
     "detection": 6,
     "cost": 6,
+    "deployment": 6,
     "figures": 7,
     "widgets": 8,
 }
