@@ -36,7 +36,7 @@ $(foreach setting,$(SETTINGS),$(eval export ASKED_$(setting) := $$(value $(setti
 export UV_HTTP_TIMEOUT ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install run study report lists bench test lab lint format strip chromium lock
+.PHONY: help install run study report lists export bench test lab lint format strip chromium lock
 
 help: ## list the targets and the settings of a run
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -75,6 +75,9 @@ report: $(INSTALLED) ## export runs and write their report into figures/ (NAMES=
 
 lists: $(INSTALLED) ## write a run's clips as lists for mmaction2 (ARGS="--kind rawframes")
 	@$(BIN)/python -m helpers.clips.export --name "$$ASKED_NAME" $(ARGS)
+
+export: $(INSTALLED) ## write a run's model as ONNX, to use without this repository
+	@$(BIN)/python -m helpers.deployment.export --name "$$ASKED_NAME" $(ARGS)
 
 bench: $(INSTALLED) ## time the backbone beside other implementations (ARGS="--out results.json")
 	@$(BIN)/python -m benchmarks.compare_backbones $(ARGS)

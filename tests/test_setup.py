@@ -30,6 +30,7 @@ FLOORS = {
     "evaluation": 5,
     "explain": 6,
     "cost": 6,
+    "deployment": 6,
     "detection": 7,
     "figures": 8,
     "widgets": 9,

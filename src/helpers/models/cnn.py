@@ -150,7 +150,7 @@ class CnnTransformer(nn.Module):
         if not hasattr(self, "encoder"):
             return tokens.mean(1)
         if self.readout == "class_token":
-            token = self.cls_token.expand(len(tokens), -1, -1).to(tokens.dtype)
+            token = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
             return self.norm(self.encoder(torch.cat((token, tokens), 1))[:, 0])
         return self.norm(self.encoder(tokens)).mean(1)
 

@@ -1,0 +1,1 @@
+"""The trained model leaves the repository: as ONNX, with all that using it needs."""

@@ -1,0 +1,197 @@
+"""The notebooks in JupyterLab, in a real browser: run, stepped through, their widgets moved."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import nbformat
+import pytest
+from lab_pages import ANSWERS, Lab, NotebookPage
+from playwright.sync_api import Browser, Locator, sync_playwright
+from smoke_run import NOTEBOOKS, code_cells
+
+from helpers.figures.browser import find_browser
+from helpers.pipeline.steps import STEPS
+
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STEPPED = ("01_", "02_", "03_", "04_")
+SILENT = 3
+"""So many cells in a row may show nothing: a reader who steps through sees where they lead."""
+FALLBACK = re.compile(r"^(\w*Widget|\w*Browser|Figure|V?H?Box)\(")
+"""What is printed where a renderer is missing."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chrome or Chromium on this machine: `make chromium` looks for one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=60_000
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(chromium, smoke, tmp_path_factory) -> Iterator[Lab]:
+    server = Lab(smoke, tmp_path_factory.mktemp("lab"))
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.close()
+
+
+@dataclass
+class Ran:
+    """A notebook that has run in JupyterLab, and is still open."""
+
+    notebook: NotebookPage
+    stepped: list[list[dict]] | None  # outputs of each cell of code when it had just run
+    cells: list[list[dict]]  # the same behind "Run All Cells"
+
+
+@pytest.fixture(scope="module", params=[step.notebook for step in STEPS])
+def ran(request, lab, chromium) -> Iterator[Ran]:
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    try:
+        notebook = NotebookPage(lab, page, request.param)
+        with notebook.evidence():
+            stepped = notebook.step() if request.param.startswith(STEPPED) else None
+            cells = notebook.run_all()
+        yield Ran(notebook, stepped, cells)
+    finally:
+        page.close()
+        lab.end_kernels()
+
+
+def outputs_of(ran: Ran, mime: str) -> list[dict]:
+    return [output for cell in ran.cells for output in cell if output["mime"] == mime]
+
+
+def sources_of(name: str) -> list[str]:
+    content = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    return [cell.source for cell in code_cells(content)]
+
+
+def test_every_cell_runs_and_every_renderer_is_there(ran):
+    with ran.notebook.evidence():
+        assert len(ran.cells) == len(sources_of(ran.notebook.name))
+        for figure in outputs_of(ran, PLOTLY):
+            assert figure["plots"] and all(figure["plots"]) and figure["height"] > 100
+        for widget in outputs_of(ran, WIDGET):
+            assert not re.search("Error (displaying|creating)|Loading widget", widget["text"])
+            assert widget["drawn"] and widget["height"] > 100
+        printed = [output["text"] for output in outputs_of(ran, "text/plain")]
+        assert [text[:80] for text in printed if FALLBACK.match(text)] == []
+        assert outputs_of(ran, PLOTLY)
+
+
+def test_the_console_has_nothing_to_complain(ran):
+    assert ran.notebook.complaints == []
+
+
+def test_a_reader_who_steps_through_sees_something_behind_every_cell_that_says_so(ran):
+    if ran.stepped is None:
+        pytest.skip(f"only {', '.join(STEPPED)} are stepped through")
+    in_a_row = 0
+    for place, (source, cell) in enumerate(
+        zip(sources_of(ran.notebook.name), ran.stepped, strict=True)
+    ):
+        shows = any(output["text"] or output["drawn"] for output in cell)
+        last = ast.parse(source).body[-1]
+        assert shows or not isinstance(last, ast.Expr), f"cell {place + 1} shows nothing:\n{source}"
+        in_a_row = 0 if shows else in_a_row + 1
+        assert in_a_row <= SILENT, f"{in_a_row} cells up to {place + 1} show nothing:\n{source}"
+
+
+def changes(watched: Locator, before: str) -> None:
+    """Wait until what the kernel draws is another picture, or another text."""
+    page = watched.page
+    for _ in range(10 * ANSWERS):
+        if look(watched) != before:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"nothing changed within {ANSWERS} s")
+
+
+def look(watched: Locator) -> str:
+    return watched.evaluate("node => node.getAttribute('src') ?? node.textContent")
+
+
+def choose(notebook: NotebookPage, label: str, option: str | int, watched: Locator) -> None:
+    before = look(watched)
+    control = notebook.widget(label)
+    control.select_option(**({"index": option} if isinstance(option, int) else {"label": option}))
+    changes(watched, before)
+
+
+def slide(notebook: NotebookPage, label: str, key: str, watched: Locator) -> None:
+    before = look(watched)
+    notebook.widget(label, "slider").press(key)
+    changes(watched, before)
+
+
+def picture_beside(notebook: NotebookPage, label: str) -> Locator:
+    """The picture of the browser that has a control with this label."""
+    control = notebook.page.locator(".widget-label", has_text=re.compile(f"^{label}$"))
+    browser = notebook.page.locator(".jp-OutputArea-output", has=control).last
+    return browser.locator("img.widget-image").first
+
+
+def answers_of(ran: Ran, name: str) -> NotebookPage:
+    if ran.notebook.name != name:
+        pytest.skip(f"these widgets are in {name}")
+    return ran.notebook
+
+
+def test_the_browser_of_clips_answers(ran):
+    notebook = answers_of(ran, "01_explore_dataset")
+    with notebook.evidence():
+        picture = picture_beside(notebook, "recording")
+        assert picture.evaluate("node => node.naturalWidth") > 100
+        choose(notebook, "class", "Track-Excavator", picture)
+        assert "Track-Excavator" in notebook.widget("clip").input_value()
+        slide(notebook, "frame", "ArrowRight", picture)
+        choose(notebook, "recording", 1, picture)
+    assert notebook.complaints == []
+
+
+def test_the_browser_of_attention_answers(ran):
+    notebook = answers_of(ran, "04_visualise_attention")
+    with notebook.evidence():
+        picture = picture_beside(notebook, "opacity")
+        for label, option in (("clip", 1), ("method", "rollout"), ("method", "one head")):
+            choose(notebook, label, option, picture)
+        for label, key in (
+            ("layer", "ArrowLeft"),
+            ("head", "ArrowRight"),
+            ("opacity", "ArrowLeft"),
+        ):
+            slide(notebook, label, key, picture)
+        slide(notebook, "frame", "ArrowRight", picture)
+    assert notebook.complaints == []
+
+
+def test_the_plane_of_features_answers_to_choices_and_to_the_mouse(ran):
+    notebook = answers_of(ran, "04_visualise_attention")
+    with notebook.evidence():
+        picture = picture_beside(notebook, "plane")
+        view = notebook.page.locator(".jp-OutputArea-output", has=picture).last
+        title = view.locator(".js-plotly-plot .gtitle")
+        choose(notebook, "plane", "PCA", title)
+        legend = view.locator(".js-plotly-plot .legend")
+        before = look(picture)
+        points = view.locator(".scatterlayer path.point")
+        for place in range(min(4, points.count())):  # one of them may lie under another
+            points.nth(place).hover(force=True)
+            notebook.page.wait_for_timeout(500)
+            if look(picture) != before:
+                break
+        changes(picture, before)
+        choose(notebook, "colour", "recording", legend)
+    assert notebook.complaints == []
