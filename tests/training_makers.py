@@ -61,7 +61,6 @@ TINY = Profile(
         num_frames=4,
         img_size=16,
         width=0.125,
-        of_frames={"first_pooling": False},
         recipe=replace(RECIPE, epochs=1),
         images=replace(RECIPE, epochs=1),
         alone=replace(RECIPE, epochs=2),

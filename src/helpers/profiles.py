@@ -92,7 +92,6 @@ class Comparison:
     num_frames: int  # of a clip as every network sees it
     img_size: int  # pixels
     width: float  # share of the channels of torchvision's and mmaction2's networks
-    of_frames: Mapping[str, bool]  # further keywords of networks that look at single frames
     recipe: Recipe  # of a cell that starts from single frames, on clips
     images: Recipe  # of these frames
     alone: Recipe  # of a cell that starts from nothing, or from other labels
@@ -174,7 +173,6 @@ PROFILES = {
                 8,
                 32,
                 0.25,
-                {},
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
@@ -201,10 +199,9 @@ PROFILES = {
             Comparison(
                 8,
                 64,
-                0.25,
-                {"first_pooling": False},
+                0.5,
                 Recipe(1, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-                Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
+                Recipe(24, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(
@@ -230,7 +227,6 @@ PROFILES = {
                 8,
                 224,
                 1.0,
-                {},
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),

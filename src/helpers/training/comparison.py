@@ -172,8 +172,6 @@ def plan_entry(
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
         model |= {"img_size": sizes.img_size, "width": sizes.width}
-    if cnn and cnn.network in OF_FRAMES:
-        model = dict(sizes.of_frames) | model
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
