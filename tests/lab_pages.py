@@ -43,7 +43,7 @@ STATE = """() => ({
 OUTPUTS = """async ([place, expected, patience]) => {
   const cell = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')][place];
   const outputs = () => [...cell.querySelectorAll('.jp-OutputArea-output')];
-  const drawn = () => outputs().filter(o => o.querySelector('svg.main-svg, .jupyter-widgets'));
+  const drawn = () => outputs().filter(o => o.querySelector('svg.main-svg, .jupyter-widgets img'));
   cell.scrollIntoView();
   const end = Date.now() + patience;
   while (drawn().length < expected && Date.now() < end)
