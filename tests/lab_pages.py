@@ -5,19 +5,22 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import nbformat
+import psutil
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 from smoke_run import NOTEBOOKS, SmokeRun, code_cells, kill_with_children
 
-STARTS, OPENS, CELL, RUNS, ANSWERS = 90, 90, 120, 400, 30
-"""Seconds that a server may need to start, a notebook to open, a cell and all cells to run, and a
-widget to answer. Several times what a loaded machine was seen to need; what takes longer hangs."""
+STARTS, OPENS, CELL, RUNS, ANSWERS, HANGS = 90, 90, 120, 400, 30, 900
+"""Seconds that a server may need to start, a notebook to open, a cell and all cells to run, a
+widget to answer, and a notebook for all that comes before its tests. Several times what a loaded
+machine was seen to need; what takes longer hangs."""
 TOKEN = "reader"
 HARMLESS = (
     "favicon",
@@ -37,16 +40,24 @@ STATE = """() => ({
   )].map(output => output.textContent.slice(-2000)),
 })"""
 """How far the notebook has come."""
-OUTPUTS = """place => [...[...document.querySelectorAll('.jp-Notebook .jp-CodeCell')][place]
-  .querySelectorAll('.jp-OutputArea-output')].map(output => ({
-    mime: output.dataset.mimeType ?? '',
+OUTPUTS = """async ([place, expected, patience]) => {
+  const cell = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')][place];
+  const outputs = () => [...cell.querySelectorAll('.jp-OutputArea-output')];
+  const drawn = () => outputs().filter(o => o.querySelector('svg.main-svg, .jupyter-widgets img'));
+  cell.scrollIntoView();
+  const end = Date.now() + patience;
+  while (drawn().length < expected && Date.now() < end)
+    await new Promise(done => setTimeout(done, 50));
+  return outputs().map(output => ({
     text: output.textContent.trim().slice(0, 2000),
     height: output.getBoundingClientRect().height,
     drawn: output.querySelectorAll('img, video, svg, table, canvas').length,
-    plots: [...output.querySelectorAll('.js-plotly-plot')]
-      .map(plot => plot.querySelectorAll('svg.main-svg').length),
-  }))"""
-"""What stands below a cell of code, for a reader's eyes."""
+    figures: output.querySelectorAll('svg.main-svg').length,
+    widgets: output.querySelectorAll('.jupyter-widgets').length,
+  }));
+}"""
+"""What stands below a cell of code, for the eyes of a reader who scrolls there: figures are drawn
+when they come into view."""
 
 
 class LabError(AssertionError):
@@ -189,15 +200,17 @@ class NotebookPage:
             raise LabError(f"{self.name}: a cell has failed:\n{state['errors'][0]}")
         return state["prompts"]
 
-    def outputs(self, place: int) -> list[dict]:
-        """What stands below the cell of code with this place, from 0; see `OUTPUTS`."""
-        return self.page.evaluate(OUTPUTS, place)
+    def outputs(self, place: int, expected: int = 0) -> list[dict]:
+        """What stands below the cell of code with this place, from 0; see `OUTPUTS`.
 
-    def run_all(self) -> list[list[dict]]:
+        Args:
+            place: of the cell.
+            expected: so many figures and widgets are waited for, but not for ever.
+        """
+        return self.page.evaluate(OUTPUTS, [place, expected, 1000 * ANSWERS])
+
+    def run_all(self) -> None:
         """Choose "Run All Cells" in the menu, and wait for the end.
-
-        Returns:
-            The outputs of each cell of code.
 
         Raises:
             LabError: a cell fails, or the end does not come in time.
@@ -209,8 +222,7 @@ class NotebookPage:
         while time.monotonic() < end:
             prompts = self._prompts()
             if all(_number(prompt) and prompt not in before for prompt in prompts):
-                self.page.wait_for_timeout(1000)  # what is drawn last
-                return [self.outputs(place) for place in range(len(prompts))]
+                return
             self.page.wait_for_timeout(300)
         raise LabError(f"{self.name} is not at its end after {RUNS} s: {prompts}")
 
@@ -245,12 +257,37 @@ class NotebookPage:
             self.page.wait_for_timeout(50)
         raise LabError(f"{self.name}: code cell {place + 1} is not at its end after {CELL} s.")
 
+    def view(self, label: str) -> Locator:
+        """The output with the widget that has a control with this label."""
+        beside = self.page.locator(".widget-label").get_by_text(label, exact=True)
+        return self.page.locator(".jp-OutputArea-output", has=beside)
+
     def widget(self, label: str, kind: str = "dropdown") -> Locator:
         """A control by the label that stands beside it."""
-        beside = self.page.locator(".widget-label", has_text=label)
+        beside = self.page.locator(".widget-label").get_by_text(label, exact=True)
         if kind == "dropdown":
-            return self.page.locator(".widget-dropdown", has=beside).locator("select").first
-        return self.page.locator(".widget-hslider", has=beside).locator(".noUi-handle").first
+            return self.page.locator(".widget-dropdown", has=beside).locator("select")
+        return self.page.locator(".widget-hslider", has=beside).locator(".noUi-handle")
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """End the browser where the block takes longer: the page may hang, and Playwright then waits
+    for ever for what it was asked."""
+    timer = threading.Timer(seconds, _kill_browsers)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _kill_browsers() -> None:
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "chrom" in process.name():
+                process.kill()
 
 
 def _number(prompt: str) -> bool:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from helpers.figures.pictures import heat_limit, overlay
-from helpers.widgets.player import Player, film
+from helpers.widgets.player import Player, beside, film
 
 WIDTH = 360
 """Each of the two pictures is shown so wide, pixels."""
@@ -68,9 +68,10 @@ class AttentionBrowser(Player):
         self.opacity = widgets.FloatSlider(0.75, min=0.0, max=1.0, step=0.05, description="opacity")
         controls = [self.clip, self.method, self.label, self.against, self.layer, self.head]
         for control in (*controls, self.opacity):
-            control.layout.width = "360px"
+            control.layout.width = "300px"
         shown = widgets.VBox([self.picture, widgets.HBox([self.play, self.frame])])
-        self.children = [widgets.HBox([shown, widgets.VBox([*controls, self.opacity, self.note])])]
+        choice = widgets.VBox([*controls, self.opacity, self.note])
+        self.children = [beside(shown, choice)]
         self.clip.observe(self._open, "value")
         for control in (*controls[1:], self.opacity, self.frame):
             control.observe(self._draw, "value")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers.figures.pictures import draw_boxes, scale_boxes
 from helpers.figures.style import box_colour
-from helpers.widgets.player import Player, as_table, film
+from helpers.widgets.player import Player, as_table, beside, film
 
 ALL = "all"
 WIDTH, HEIGHT = 480, 420
@@ -62,7 +62,7 @@ class ClipBrowser(Player):
         self.place = widgets.HTML()
         shown = widgets.VBox([self.picture, widgets.HBox([self.play, self.frame]), self.place])
         shown.layout.min_width = f"{WIDTH}px"
-        self.children = [widgets.HBox([shown, widgets.VBox(choice)])]
+        self.children = [beside(shown, widgets.VBox(choice))]
         self.label.observe(self._select, "value")
         self.part.observe(self._select, "value")
         self.recording.observe(self._select, "value")

@@ -10,10 +10,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from helpers.figures.learnt import feature_plane
-from helpers.widgets.player import Player
+from helpers.widgets.player import Player, beside
 
-WIDTH = 360
+WIDTH = 300
 """The frame is shown so wide, pixels."""
+PLANE = 600
+"""And the plane beside it: together they fit beside JupyterLab's list of files."""
 COLOURS = {"class": "label", "recording": "group"}
 
 
@@ -34,7 +36,7 @@ class FeatureBrowser(Player):
         self.plane = go.FigureWidget()
         self._box = widgets.Box([self.plane])
         side = widgets.VBox([self.layout_name, self.colour, self.picture, self.note])
-        self.children = [widgets.HBox([self._box, side])]
+        self.children = [beside(self._box, side)]
         for control in (self.layout_name, self.colour):
             control.observe(self._lay_out, "value")
         self._lay_out()
@@ -45,7 +47,7 @@ class FeatureBrowser(Player):
         points = self._points[self.layout_name.value]
         title = f"Clips as the model sees them ({self.layout_name.value})"
         by = COLOURS[self.colour.value]
-        self.plane = go.FigureWidget(feature_plane(points, self._table, by, title, 640))
+        self.plane = go.FigureWidget(feature_plane(points, self._table, by, title, PLANE))
         for trace in self.plane.data:
             trace.on_hover(self._hover)
             trace.on_click(self._hover)

@@ -55,6 +55,11 @@ class Player(widgets.VBox):
         return bundle
 
 
+def beside(left: widgets.Widget, right: widgets.Widget) -> widgets.HBox:
+    """Two parts side by side; in a window too narrow for both the right one goes below."""
+    return widgets.HBox([left, right], layout={"flex_flow": "row wrap"})
+
+
 def film(frames: Sequence[np.ndarray], gap: int = 4) -> np.ndarray:
     """Frames of one size side by side, `gap` white pixels between them.
 
