@@ -203,7 +203,7 @@ def test_the_example_says_what_the_tests_of_the_run_say(folder, tested, training
     assert [row["path"] for row in told] == videos
     given = np.array([list(row["probabilities"].values()) for row in told])
     np.testing.assert_allclose(given, expected[["p_a", "p_b"]], atol=1e-4)
-    assert np.ptp(given[:, 0]) > 5e-4  # more than is let pass: the clips are not all alike
+    assert np.ptp(given[:, 0]) > 2e-4  # more than is let pass: the clips are not all alike
     assert [row["alarm"] for row in told] == (given[:, 1] >= 0.25).tolist()
 
 
