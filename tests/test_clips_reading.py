@@ -1,6 +1,8 @@
 """The frames asked for come, upright and at the size asked for, also where others are skipped."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -94,6 +96,23 @@ def moving_pictures(seed: int = 0) -> Iterator[np.ndarray]:
         yield 255 - image if index in (13, 29) else image
 
 
+@contextmanager
+def same_priority() -> Iterator[None]:
+    """Take back the priority that an encoder gives to the thread that calls it.
+
+    SVT-AV1 makes it real-time where it may (as root). Every thread and process begun later would
+    inherit that, and one that is busy starves the machine: a browser beside it, for hours.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 def make_moving(
     path: Path,
     codec: str = "libx264",
@@ -104,7 +123,7 @@ def make_moving(
     """Write 40 frames, shown at `stamps` (ms) or 25 a second, with a key frame in every ten."""
     if codec not in av.codecs_available:
         pytest.skip(f"this FFmpeg has no {codec}")
-    with av.open(str(path), "w") as file:
+    with same_priority(), av.open(str(path), "w") as file:
         rate = 25 if stamps is None else 1000
         stream = file.add_stream(codec, rate=rate, options=dict(options or {}))
         stream.width, stream.height = 64, 48

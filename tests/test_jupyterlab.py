@@ -13,6 +13,7 @@ from smoke_run import SmokeRun, code_cells
 from helpers.figures.browser import find_browser
 from helpers.pipeline.steps import STEPS
 
+pytestmark = pytest.mark.jupyterlab
 NAMES = [step.notebook for step in STEPS]
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
