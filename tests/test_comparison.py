@@ -328,6 +328,15 @@ class TestMapsBeside:
             (one,) = maps.values()
             assert one.ndim == 3 and clip.frames.shape[0] == clip.inputs.shape[2]
 
+    def test_a_map_without_evidence_is_left_out(self, run, contenders):
+        row = pd.read_csv(run.split).query("split == 'test'").iloc[0]
+        nothing = {"nothing": lambda model, clips, classes: torch.zeros(1, 2, 2, 2)}
+        contender = replace(contenders[0], explainers=nothing)
+        assert beside.maps_of_clip(contender, row["path"], row["label"])[1] == {}
+        clips = pd.read_csv(run.split).query("split == 'test'")
+        measured = beside.measure_each([contender], clips, run.data, CPU)
+        assert not beside.in_one(tables.perturbation_table, measured).isna().any(axis=None)
+
     def test_a_map_in_other_pieces_keeps_its_place(self):
         coarse = torch.zeros(1, 2, 2, 2)
         coarse[0, :, 0, 1] = 1.0
@@ -335,7 +344,9 @@ class TestMapsBeside:
         assert finer.shape == (1, 4, 4, 4)
         assert finer[0, :, 0, 3].eq(1).all() and finer[0, :, 3, 0].eq(0).all()
         same = beside.on_grid(lambda *_: coarse, 2, 2)(None, torch.zeros(1, 3, 2, 16, 16), None)
-        assert same is coarse
+        assert same.equal(coarse)
+        silent = beside.on_grid(lambda *_: -coarse, 4, 4)(None, torch.zeros(1, 3, 4, 16, 16), None)
+        assert silent.eq(1).all()
 
 
 def predictions(right, path, groups=20):

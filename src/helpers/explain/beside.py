@@ -33,10 +33,13 @@ def on_grid(explainer: Explainer, rows: int, columns: int) -> Explainer:
     """The same maps in other pieces: every frame, so many rows and columns, in between linear.
 
     What takes away and puts back pieces of a clip compares two maps only if the pieces are alike.
+    A map in which nothing speaks for the class says the same of every place, and becomes even.
     """
 
     def explained(model: nn.Module, clips: Tensor, classes: Tensor) -> Tensor:
         maps = explainer(model, clips, classes).float()
+        silent = (maps <= 0).flatten(1).all(1)
+        maps = torch.where(silent[:, None, None, None], torch.ones_like(maps), maps)
         if tuple(maps.shape[1:]) == (clips.shape[2], rows, columns):
             return maps
         sides = (clips.shape[2], rows, columns)
@@ -100,12 +103,15 @@ def in_one(
 def maps_of_clip(
     contender: Contender, path: str, label: str
 ) -> tuple[ClipInput, dict[str, np.ndarray]]:
-    """A test clip as a network sees it, and its maps [T, h, w] for a class by each method."""
+    """A test clip as a network sees it, and its maps [T, h, w] for a class by each method.
+
+    A map in which nothing speaks for the class is left out: there is nothing to show.
+    """
     reader = ClipReader(contender.model, contender.training)
     clip = reader.read(path)
     asked = torch.tensor([reader.classes.index(label)], device=clip.inputs.device)
     maps = explain(contender.explainers, contender.model, clip.inputs, asked)
-    return clip, {name: one[0].cpu().numpy() for name, one in maps.items()}
+    return clip, {name: one[0].cpu().numpy() for name, one in maps.items() if (one > 0).any()}
 
 
 def sentence(perturbed: pd.DataFrame) -> str:
