@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from helpers.models.networks import NETWORKS, OF_FRAMES
+from helpers.models.short_sides import pad_short_sides
 from helpers.models.transformer import POSITIONS, sine_positions
 
 TRAINED = ("all", "last_stage", "none")
@@ -79,10 +80,14 @@ class CnnTransformer(nn.Module):
         self.num_frames, self.img_size = num_frames, img_size
         self.pool, self.trained, self.readout = pool, trained, readout
         self.cnn = NETWORKS[network].build(width)
+        pad_short_sides(self.cnn)
         if not first_pooling:
             if network not in OF_FRAMES:
                 raise ValueError(f"first_pooling=False is for {', '.join(OF_FRAMES)} alone.")
             self.cnn.maxpool = nn.Identity()
+        # Channels innermost: in bfloat16 on a CPU a step takes 0.65 to 0.9 of the time.
+        flat = network in OF_FRAMES
+        self.cnn.to(memory_format=torch.channels_last if flat else torch.channels_last_3d)
         channels, *self.map = self._map_shape()
         self.channels = feature_channels(network, width, embed_dims)
         if encoder_layers and self.channels % encoder_heads:
