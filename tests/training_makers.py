@@ -16,7 +16,16 @@ from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
-from helpers.profiles import PROFILES, Comparison, ModelSize, Profile, Recipe, Study, YardSize
+from helpers.profiles import (
+    CNNS,
+    PROFILES,
+    Comparison,
+    ModelSize,
+    Profile,
+    Recipe,
+    Study,
+    YardSize,
+)
 from helpers.runs import Run, open_run
 from helpers.training.choices import Choices
 from helpers.training.device import Compute
@@ -60,7 +69,7 @@ TINY = Profile(
     Comparison(
         num_frames=4,
         img_size=16,
-        width=0.125,
+        widths=dict.fromkeys(CNNS, 0.125),
         recipe=replace(RECIPE, epochs=1),
         images=replace(RECIPE, epochs=1),
         alone=replace(RECIPE, epochs=2),

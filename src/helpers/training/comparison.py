@@ -171,7 +171,7 @@ def plan_entry(
     folder = folder_of(run) / entry.name
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
-        model |= {"img_size": sizes.img_size, "width": sizes.width}
+        model |= {"img_size": sizes.img_size, "width": sizes.widths[entry.model]}
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
