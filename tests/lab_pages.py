@@ -223,8 +223,16 @@ class NotebookPage:
             prompts = self._prompts()
             if all(_number(prompt) and prompt not in before for prompt in prompts):
                 return
+            if any(map(_number, prompts)) and "[*]:" not in prompts:
+                self._look_at_the_last(prompts)
             self.page.wait_for_timeout(300)
         raise LabError(f"{self.name} is not at its end after {RUNS} s: {prompts}")
+
+    def _look_at_the_last(self, prompts: list[str]) -> None:
+        """Scroll to the last cell that ran: behind one that failed none runs, and an error is only
+        told where it is in view."""
+        self.outputs(max(place for place, prompt in enumerate(prompts) if _number(prompt)))
+        self._prompts()
 
     def step(self) -> list[list[dict]]:
         """Go through the notebook with Shift+Enter, each time waiting for the cell.
