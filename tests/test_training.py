@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import torch
 from training_makers import CPU, RECIPE, TINY, make_run, plan, tiny_project
+from wandb.errors import UsageError
 
 from helpers import compat  # noqa: F401  # isort: skip
 from mmaction.registry import HOOKS, MODELS
 from mmcv import imresize
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import RUNNERS, DefaultScope
+from mmengine.registry import RUNNERS, VISBACKENDS, DefaultScope
 
 from helpers.clips.frames import FrameStore, kept_indices
 from helpers.files import read_json, write_json
@@ -540,6 +541,19 @@ class TestPlan:
         _, tensorboard, wandb = config.visualizer.vis_backends
         assert tensorboard.type == "TensorboardVisBackend"
         assert wandb.init_kwargs.mode == "offline" and wandb.init_kwargs.name == "tiny"
+
+    def test_wandb_online_without_an_account_stops_and_does_not_ask(
+        self, run, tmp_path, monkeypatch
+    ):
+        monkeypatch.delenv("WANDB_API_KEY", raising=False)
+        monkeypatch.setenv("WANDB_MODE", "online")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+        settings = plan(run, tmp_path, wandb=True).visualizer.vis_backends[-1]
+        backend = VISBACKENDS.build({**settings, "save_dir": str(tmp_path)})
+        with pytest.raises(UsageError, match="wandb login"):
+            backend.add_scalar("loss", 1.0)
 
     def test_unknown_key_of_the_recipe_is_refused(self, run):
         with pytest.raises(TypeError, match="epoch"):
