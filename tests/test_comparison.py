@@ -78,7 +78,8 @@ class TestGrid:
         names = [entry.name for entry in listed]
         assert len(set(names)) == len(names)
         for model in (TRANSFORMER, *CNNS):
-            assert {Entry("hazards", model, seed) in listed for seed in (0, 1)} == {True}
+            entries_ = [Entry("hazards", model, seed, start=IMAGES) for seed in (0, 1)]
+            assert set(map(listed.count, entries_)) == {1}
 
     def test_what_others_start_from_is_part_of_the_grid(self):
         listed = entries("full", ["hazards", "motions"], seeds=1)
@@ -150,9 +151,11 @@ class TestPlans:
         config = plan_entry(run, entry, sets["own"], CPU, images)
         assert config.train_cfg.max_epochs == epochs
 
-    def test_3d_network_cannot_start_from_single_frames(self, run, sets):
-        with pytest.raises(RunError, match="cannot start from single ones"):
-            plan_entry(run, Entry("own", "r3d18_attention", start=IMAGES), sets["own"], CPU)
+    @pytest.mark.parametrize("model", CNNS)
+    def test_every_network_may_start_from_single_frames(self, run, sets, model):
+        entry = Entry("own", model, start=IMAGES)
+        assert plan_entry(run, entry, sets["own"], CPU, images=True).model.backbone.num_frames == 1
+        assert plan_entry(run, entry, sets["own"], CPU).model.backbone.num_frames == 4
 
     def test_what_is_started_from_must_be_there(self, run, sets):
         with pytest.raises(RunError, match=r"starts from .* which is not trained"):
@@ -197,6 +200,17 @@ class TestTrainings:
         events = EventAccumulator(str(tmp_path / "pictures"))
         events.Reload()
         assert events.Tags()["images"] == ["curves"]
+
+    def test_wandb_gets_the_pictures_without_an_account(self, trained, tmp_path):
+        training = replace(load_training(run_folder(trained, DEFAULT)), folder=tmp_path)
+        offline = {"project": "tests", "mode": "offline", "dir": str(tmp_path)}
+        backends = [{"type": "WandbVisBackend", "init_kwargs": offline}]
+        Config({"visualizer": {"vis_backends": backends}}).dump(training.config)
+        picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "curves.png"), picture)
+        assert log_pictures(training, {"curves": tmp_path / "curves.png"}) == ["Wandb"]
+        (kept,) = tmp_path.glob("wandb/offline-run-*/files/media/images/curves_*.png")
+        assert (cv2.imread(str(kept)) == picture).all()
 
     def test_finished_trainings_are_loaded(self, run, sets, trained, monkeypatch):
         def refuse(*_):

@@ -88,6 +88,25 @@ class TestEncoder:
         assert model(clips()).shape == (2, 64)
 
 
+class TestSingleFrames:
+    @pytest.mark.parametrize("network", NETWORKS)
+    def test_what_learnt_single_frames_does_the_same_to_a_still_clip(self, network):
+        of_frames, of_clips = make(network, 1).eval(), make(network, 8).eval()
+        of_clips.load_state_dict(of_frames.state_dict())
+        frame = clips(1)
+        with torch.no_grad():
+            still = of_clips(frame.expand(-1, -1, 8, -1, -1))
+            torch.testing.assert_close(of_frames(frame), still)
+
+    def test_kernels_over_time_begin_with_their_middle_and_may_learn_the_rest(self):
+        of_frames, of_clips = make("r3d_18", 1), make("r3d_18", 8)
+        of_clips.load_state_dict(of_frames.state_dict())
+        kernel = of_clips.cnn.layer1[0].conv1[0].weight
+        assert not kernel[:, :, [0, 2]].any() and kernel[:, :, 1].all()
+        of_clips(clips(8)).square().sum().backward()
+        assert kernel.grad[:, :, [0, 2]].any()
+
+
 class TestTrained:
     @pytest.mark.parametrize(("trained", "stages"), [("none", set()), ("last_stage", {"layer4"})])
     def test_the_rest_gets_no_gradient_and_keeps_its_statistics(self, trained, stages):

@@ -157,12 +157,11 @@ def rises(scored: pd.DataFrame) -> pd.DataFrame:
         scored: from `scores`, of one label set.
 
     Returns:
-        Rows of the models that were trained on several shares from nothing, one seed: model, share,
-        top1 with low and high, and `gain` over the next smaller share.
+        Rows of the models that were trained on several shares from the same start, one seed: model,
+        share, top1 with low and high, and `gain` over the next smaller share.
     """
-    plain = scored[(scored["start"] == "nothing") & (scored["changes"] == "")]
     parts = []
-    for _, rows in plain.groupby("model", sort=False):
+    for _, rows in scored[scored["changes"] == ""].groupby(["model", "start"], sort=False):
         rows = rows[rows["seed"] == rows["seed"].min()].sort_values("share")
         if rows["share"].nunique() < 2:
             continue

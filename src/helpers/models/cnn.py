@@ -29,7 +29,8 @@ class CnnTransformer(nn.Module):
 
     Args:
         network: a key of `helpers.models.networks.NETWORKS`.
-        num_frames: frames T of a clip; from 3 up for torchvision's, more for mmaction2's.
+        num_frames: frames T of a clip; from 3 up for torchvision's, more for mmaction2's. With 1
+            any network learns single frames, for one of clips to start from: see `init_weights`.
         img_size: height and width of a frame in pixels.
         pretrained: checkpoint to start from: a path, an address, or "published" for the weights
             that torchvision or mmaction2 publish for the network, see `helpers.models.cnn_weights`.
@@ -123,9 +124,15 @@ class CnnTransformer(nn.Module):
 
         The class token begins at zero: it is then what attention brings it, an average of all
         tokens. Drawn, it would outweigh that, and the network would hardly get a gradient.
+
+        Where a model sees single frames, kernels over time begin with their middle alone, for
+        the others would get no gradient: taken over by a model of clips, it does to each frame what
+        it did before, and learns from there what moves (Arnab et al., arXiv 2103.15691, eq. 9).
         """
         if hasattr(self.cnn, "init_weights"):
             self.cnn.init_weights()
+        if self.num_frames == 1:
+            _keep_the_middle(self.cnn)
         if hasattr(self, "time_embed"):
             trunc_normal_(self.time_embed, std=0.02)
         if hasattr(self, "pos_embed"):
@@ -145,7 +152,7 @@ class CnnTransformer(nn.Module):
 
     def feature_map(self, clips: Tensor) -> Tensor:
         """What the network makes of clips: [B, 3, T, H, W] → [B, C, t, h, w]."""
-        return NETWORKS[self.network].features(self.cnn, clips)
+        return NETWORKS[self.network].map_of(self.cnn, clips)
 
     def read_out(self, features: Tensor) -> Tensor:
         """From the network's map [B, C, t, h, w] to the feature of each clip [B, C]."""
@@ -196,7 +203,7 @@ class CnnTransformer(nn.Module):
         self.cnn.eval()
         try:
             with torch.no_grad(), torch.device("meta"):
-                asked = _Features(network.features, self.cnn)
+                asked = _Features(network.map_of, self.cnn)
                 state = {f"cnn.{name}": value for name, value in state.items()}
                 return tuple(functional_call(asked, state, torch.empty(sides)).shape[1:])
         except RuntimeError as error:
@@ -228,6 +235,13 @@ def _lay_channels_innermost(network: nn.Module) -> None:
     for weight in network.parameters():
         if weight.ndim in layouts:
             weight.data = weight.data.contiguous(memory_format=layouts[weight.ndim])
+
+
+def _keep_the_middle(network: nn.Module) -> None:
+    for conv in network.modules():
+        if isinstance(conv, nn.Conv3d):
+            middle = conv.kernel_size[0] // 2
+            conv.weight.data[:, :, :middle] = conv.weight.data[:, :, middle + 1 :] = 0
 
 
 def feature_channels(network: str, width: float = 1.0, embed_dims: int | None = None) -> int:

@@ -36,6 +36,17 @@ class Network:
     published: str  # address of weights
     about: str  # what these were trained on
     normalisation: Normalisation  # of pixels
+    shortest: int = 1  # moments that it needs; a single frame is shown to it so many times
+
+    def map_of(self, network: nn.Module, clips: Tensor) -> Tensor:
+        """Map of clips or of single frames: [B, 3, T, H, W] → [B, C, t, h, w].
+
+        A single frame is a clip in which nothing moves, as where I3D takes over weights of images
+        (Carreira and Zisserman, arXiv 1705.07750, section 2.3).
+        """
+        if clips.shape[2] == 1:
+            clips = clips.expand(-1, -1, self.shortest, -1, -1)
+        return self.features(network, clips)
 
     def channels(self, width: float = 1.0) -> int:
         """Channels of the map at a share of the width."""
@@ -141,7 +152,7 @@ NETWORKS: Mapping[str, Network] = {
     "i3d_r50": Network(
         partial(_stock, _I3D),
         *(_of_pathway, 2048, _zoo(_I3D, "20220812-e213c223")),
-        *("Kinetics-400", IMAGENET),
+        *("Kinetics-400", IMAGENET, 5),
     ),
     "slowfast_r50": Network(
         partial(_stock, _SLOWFAST),
@@ -150,9 +161,9 @@ NETWORKS: Mapping[str, Network] = {
             2304,
             _zoo(_SLOWFAST, "20220818-1cb6dfc8"),
         ),
-        *("Kinetics-400", IMAGENET),
+        *("Kinetics-400", IMAGENET, 4),
     ),
 }
 
 OF_FRAMES = tuple(name for name, network in NETWORKS.items() if network.features is _of_frames)
-"""Those that see one frame at a time, and may learn from single frames first."""
+"""Those that see one frame at a time."""

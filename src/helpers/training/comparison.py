@@ -16,7 +16,6 @@ from mmengine.config import Config
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.files import read_json, write_json, write_table
-from helpers.models.networks import OF_FRAMES
 from helpers.paths import kept_frames
 from helpers.profiles import CNNS, GRIDS, CnnSize
 from helpers.runs import Run, RunError
@@ -42,7 +41,7 @@ ABLATED: Mapping[str, tuple] = {
     "pool": (1, 2, 4),
     "trained": ("last_stage",),
 }
-"""Changes of the default CNN, one at a time."""
+"""Changes of the default CNN, one at a time; at `IMAGES` too, where it starts."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,17 @@ def entries(grid: str, labels: Sequence[str], seeds: int = 3) -> list[Entry]:
     if grid == "reduced":
         return reduced
     models = (TRANSFORMER, *CNNS)
-    both = [TRANSFORMER, DEFAULT]
-    listed = [Entry(own, model, seed) for seed, model in product(range(seeds), models)]
-    listed += [Entry(own, model, s, start=IMAGES) for s, model in product(range(seeds), both)]
-    listed += [Entry(own, model, share=share) for share, model in product(SHARES, models[:3])]
+    listed = [Entry(own, model, s, start=IMAGES) for s, model in product(range(seeds), models)]
+    listed += [
+        Entry(own, model, share=share, start=IMAGES) for share, model in product(SHARES, models[:3])
+    ]
+    listed += [Entry(own, model) for model in models[:3]]
     for first, then in zip(labels, labels[::-1], strict=True):
         if first != then:
             listed += [Entry(then, model) for model in models[:3] if then != own]
             listed += [Entry(then, model, start=first) for model in models[:3]]
     listed += [
-        Entry(own, DEFAULT, changes={key: value})
+        Entry(own, DEFAULT, start=IMAGES, changes={key: value})
         for key, values in ABLATED.items()
         for value in values
     ]
@@ -203,11 +203,6 @@ def _start_of(run: Run, entry: Entry, cnn: CnnSize | None) -> Path:
     """Folder of the training that an entry starts from."""
     if entry.start != IMAGES:
         return folder_of(run) / replace(entry, labels=entry.start, start=NOTHING).name
-    if cnn and cnn.network not in OF_FRAMES:
-        raise RunError(
-            f"{entry.model} sees several frames at once and cannot start from single ones: let it "
-            f"start from {NOTHING!r} or from another label set."
-        )
     return folder_of(run) / entry.name / "images"
 
 
