@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_makers import CPU, make_run, tiny_project
+from training_makers import CPU, RECIPE, TINY, make_run, tiny_project
 
 from helpers.clips.split import load_split
 from helpers.cost.recognizers import cost_of, costs_as_published, costs_of_trainings
@@ -21,7 +21,7 @@ from helpers.explain.methods import METHODS
 from helpers.figures import rivals as figures
 from helpers.models import Float32Head
 from helpers.models.checkpoints import CheckpointError
-from helpers.profiles import CNNS
+from helpers.profiles import CNNS, PROFILES
 from helpers.runs import Run, RunError
 from helpers.training.choices import Choices
 from helpers.training.comparison import (
@@ -128,6 +128,15 @@ class TestPlans:
         assert config.model.backbone.type == "CnnTransformer"
         assert config.model.backbone.network == CNNS[name].network
         assert (config.model.backbone.num_frames, config.model.backbone.img_size) == (4, 16)
+
+    def test_the_transformer_keeps_its_own_rate_and_batch(self, run, sets, monkeypatch):
+        sizes = replace(TINY.comparison, images=replace(RECIPE, lr=0.5, batch_size=7))
+        monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
+        for model, expected in ((DEFAULT, (0.5, 7)), (TRANSFORMER, (RECIPE.lr, RECIPE.batch_size))):
+            entry = Entry("own", model, start=IMAGES)
+            config = plan_entry(run, entry, sets["own"], CPU, images=True)
+            rate, batch = config.optim_wrapper.optimizer.lr, config.train_dataloader.batch_size
+            assert (rate, batch) == expected
 
     def test_budget_and_clips_are_the_same_for_all(self, run, sets):
         plans = [plan_entry(run, Entry("own", m), sets["own"], CPU) for m in (TRANSFORMER, DEFAULT)]

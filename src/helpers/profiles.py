@@ -199,10 +199,10 @@ PROFILES = {
             Comparison(
                 8,
                 64,
-                # Those that keep all moments in their first stages are several times dearer.
-                dict.fromkeys(CNNS, 0.5) | {"r3d18_attention": 0.25, "r2plus1d18_attention": 0.25},
+                # Networks of clips are several times dearer than the one of frames.
+                dict.fromkeys(CNNS, 0.25) | {"resnet18_attention": 0.5},
                 Recipe(1, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-                Recipe(50, 32, "AdamW", 1e-3, 0.05, 1.0, 72, 32, None),
+                Recipe(80, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(

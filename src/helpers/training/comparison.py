@@ -178,9 +178,9 @@ def plan_entry(
         recipe = dict(vars(sizes.images))
     elif entry.start != NOTHING:
         recipe["pretrained"] = str(_start_of(run, entry, cnn) / "best.pth")
-    if not cnn:  # its rates are its own: those of CNNs are too high for it
+    if not cnn:  # its rates and batches are its own: those of CNNs are too large for it
         own = run.profile.images if images and run.profile.images else run.profile.recipe
-        recipe["lr"] = own.lr
+        recipe |= {"lr": own.lr, "batch_size": own.batch_size}
     config = build_config(
         replace(run.profile, model=cnn or run.profile.model),
         list(counts),
