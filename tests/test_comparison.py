@@ -130,7 +130,7 @@ class TestPlans:
         assert (config.model.backbone.num_frames, config.model.backbone.img_size) == (4, 16)
 
     def test_the_transformer_keeps_its_own_rate_and_batch(self, run, sets, monkeypatch):
-        sizes = replace(TINY.comparison, images=replace(RECIPE, lr=0.5, batch_size=7))
+        sizes = replace(TINY.comparison, images={DEFAULT: replace(RECIPE, lr=0.5, batch_size=7)})
         monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
         for model, expected in ((DEFAULT, (0.5, 7)), (TRANSFORMER, (RECIPE.lr, RECIPE.batch_size))):
             entry = Entry("own", model, start=IMAGES)

@@ -93,7 +93,7 @@ class Comparison:
     img_size: int  # pixels
     widths: Mapping[str, float]  # share of the channels of each CNN, by its name
     recipe: Recipe  # of a cell that starts from single frames, on clips
-    images: Recipe  # of these frames
+    images: Mapping[str, Recipe]  # of these frames, by CNN: the same epochs, rates of their own
     alone: Recipe  # of a cell that starts from nothing, or from other labels
 
 
@@ -174,7 +174,7 @@ PROFILES = {
                 32,
                 dict.fromkeys(CNNS, 0.25),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
-                Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
+                dict.fromkeys(CNNS, Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None)),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
             ),
             RecordingSize(
@@ -202,7 +202,9 @@ PROFILES = {
                 # Networks of clips are several times dearer than the one of frames.
                 dict.fromkeys(CNNS, 0.25) | {"resnet18_attention": 0.5},
                 Recipe(1, 16, "AdamW", 2e-4, 0.05, 0.2, 72, 32, None),
-                Recipe(80, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None),
+                # At 1e-3 those of clips took 16 epochs to begin to learn; small steps, many of them.
+                dict.fromkeys(CNNS, Recipe(80, 16, "AdamW", 3e-4, 0.05, 2.0, 72, 32, None))
+                | {"resnet18_attention": Recipe(80, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None)},
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(
@@ -229,7 +231,7 @@ PROFILES = {
                 224,
                 dict.fromkeys(CNNS, 1.0),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
-                Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
+                dict.fromkeys(CNNS, Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None)),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
             ),
             RecordingSize(

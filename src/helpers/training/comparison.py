@@ -175,7 +175,7 @@ def plan_entry(
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
-        recipe = dict(vars(sizes.images))
+        recipe = dict(vars(sizes.images[entry.model if cnn else DEFAULT]))
     elif entry.start != NOTHING:
         recipe["pretrained"] = str(_start_of(run, entry, cnn) / "best.pth")
     if not cnn:  # its rates and batches are its own: those of CNNs are too large for it
