@@ -312,6 +312,11 @@ class TestCost:
         frozen = cost_of(backbone_of(CNNS[DEFAULT], {"trained": "none"}), memory=False)
         assert frozen["parameters_m"] - frozen["trained_m"] == pytest.approx(11.176512)
 
+    def test_a_map_of_one_place_is_counted_from_one_clip(self):
+        small = {"num_frames": 4, "img_size": 16, "width": 0.125}
+        cost = cost_of(backbone_of(CNNS["r3d18_attention"], small), memory=False)
+        assert cost["multiply_adds_g"] > 0
+
     def test_trained_models_cost_what_their_configs_say(self, trained):
         table = costs_of_trainings(trained["folder"], CPU, batch_size=1)
         assert (table[["forward_s", "step_s"]] > 0).all(axis=None)
@@ -350,6 +355,15 @@ class TestMapsBeside:
             clip, maps = beside.maps_of_clip(contender, row["path"], row["label"])
             (one,) = maps.values()
             assert one.ndim == 3 and clip.frames.shape[0] == clip.inputs.shape[2]
+
+    def test_a_moment_of_a_3d_networks_map_stands_for_several_frames(self, run, contenders):
+        row = pd.read_csv(run.split).query("split == 'test'").iloc[0]
+        two = torch.rand(1, 2, 3, 3) + 0.1
+        contender = replace(contenders[0], explainers={"two": lambda *_: two})
+        clip, maps = beside.maps_of_clip(contender, row["path"], row["label"])
+        frames = len(clip.frames)
+        assert maps["two"].shape == (frames, 3, 3) and frames == 4
+        assert (maps["two"][[0, 1, 2, 3]] == two[0, [0, 0, 1, 1]].numpy()).all()
 
     def test_a_map_without_evidence_is_left_out(self, run, contenders):
         row = pd.read_csv(run.split).query("split == 'test'").iloc[0]

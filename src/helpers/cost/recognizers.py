@@ -55,7 +55,7 @@ def cost_of(
     with torch.device("meta"):
         network = scores_of(backbone, classes)
     one = (1, 3, backbone["num_frames"], *[backbone["img_size"]] * 2)
-    products = count_multiply_adds(network, one)
+    products = count_multiply_adds(network.eval(), one)  # one clip is no batch to normalise over
     views = CNN_VIEWS if backbone.get("network", "resnet18") not in OF_FRAMES else VIEWS
     sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
     told = {

@@ -105,12 +105,15 @@ def maps_of_clip(
 ) -> tuple[ClipInput, dict[str, np.ndarray]]:
     """A test clip as a network sees it, and its maps [T, h, w] for a class by each method.
 
-    A map in which nothing speaks for the class is left out: there is nothing to show.
+    A map in which nothing speaks for the class is left out: there is nothing to show. One of fewer
+    moments than the clip has frames stands for several frames each.
     """
     reader = ClipReader(contender.model, contender.training)
     clip = reader.read(path)
     asked = torch.tensor([reader.classes.index(label)], device=clip.inputs.device)
     maps = explain(contender.explainers, contender.model, clip.inputs, asked)
+    frames = clip.inputs.shape[2]
+    maps = {name: one.repeat_interleave(frames // one.shape[1], 1) for name, one in maps.items()}
     return clip, {name: one[0].cpu().numpy() for name, one in maps.items() if (one > 0).any()}
 
 
