@@ -119,10 +119,12 @@ class TestTiming:
         assert seen == [(dtype, products)] * 2
         assert torch.get_float32_matmul_precision() == before
 
-    def test_the_matrix_product_is_done_often_enough_to_be_timed(self):
+    def test_the_matrix_product_is_done_often_enough_to_be_timed(self, monkeypatch):
         once = 64 * 32 * 4 * 32
+        monkeypatch.setattr(timing, "_elapsed", lambda call, device: 0.001)
         call, count = timing.matrix_product(64, 32, "float32", "cpu", at_least=0.02)
-        assert count % once == 0 and count > 10 * once
+        assert count == 20 * once
+        monkeypatch.undo()
         assert timing.interleave({"call": call}, repeats=3)["call"].status == "ok"
 
 
