@@ -17,7 +17,7 @@ from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.files import read_json, write_json, write_table
 from helpers.paths import kept_frames
-from helpers.profiles import CNNS, GRIDS, CnnSize
+from helpers.profiles import CNNS, GRIDS
 from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
@@ -177,7 +177,7 @@ def plan_entry(
         model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
         recipe = dict(vars(sizes.images[entry.model if cnn else DEFAULT]))
     elif entry.start != NOTHING:
-        recipe["pretrained"] = str(_start_of(run, entry, cnn) / "best.pth")
+        recipe["pretrained"] = str(_start_of(run, entry) / "best.pth")
     if not cnn:  # its rates and batches are its own: those of CNNs are too large for it
         own = run.profile.images if images and run.profile.images else run.profile.recipe
         recipe |= {"lr": own.lr, "batch_size": own.batch_size}
@@ -199,7 +199,7 @@ def plan_entry(
     return begin_with_head(config, folder / "images" / "best.pth") if own_frames else config
 
 
-def _start_of(run: Run, entry: Entry, cnn: CnnSize | None) -> Path:
+def _start_of(run: Run, entry: Entry) -> Path:
     """Folder of the training that an entry starts from."""
     if entry.start != IMAGES:
         return folder_of(run) / replace(entry, labels=entry.start, start=NOTHING).name
@@ -261,7 +261,7 @@ def run_entries(
 def _check_start(run: Run, entry: Entry) -> None:
     if entry.start == NOTHING:
         return
-    start = _start_of(run, entry, CNNS.get(entry.model))
+    start = _start_of(run, entry)
     if not (start / "best.pth").exists():
         raise RunError(f"{entry.name} starts from {start}, which is not trained: ask for it too.")
 
