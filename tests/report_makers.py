@@ -6,10 +6,11 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import plotly.graph_objects as go
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from helpers.figures import export
+from helpers.figures import browser, export
 from helpers.figures.style import COLUMN, PAGE, dress
 from helpers.files import write_json, write_table
 from helpers.runs import Run, Settings
@@ -47,6 +48,14 @@ def make_run(folder: Path, name: str = "first", top1: float = 0.8416) -> Run:
     code = 'show(a, "03_confusion")\nshow(b, "03_areas")'
     write_notebook(run, "03_evaluate", "How far?", f"Top-1 {top1:.3f}; {ODD}", code)
     return run
+
+
+def make_pair(folder: Path, second: str) -> list[Run]:
+    """Two runs, the second less accurate, whose figures are drawn without a browser."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "FIGURES", folder / "copies")
+        patch.setattr(browser, "renderer", lambda: None)
+        return [make_run(folder, "first"), make_run(folder, second, 0.7)]
 
 
 def write_metrics(run: Run, top1: float) -> None:

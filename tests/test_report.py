@@ -7,9 +7,9 @@ import sys
 
 import pandas as pd
 import pytest
-from report_makers import ODD, interval, make_run
+from report_makers import ODD, interval, make_pair
 
-from helpers.figures import browser, export
+from helpers.figures import export
 from helpers.files import read_json, write_json
 from helpers.report import __main__ as command
 from helpers.report.drawn import read_figure
@@ -28,11 +28,7 @@ from helpers.report.write import write_report
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Two runs that no test changes."""
-    folder = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "FIGURES", folder / "copies")
-        patch.setattr(browser, "renderer", lambda: None)
-        return [make_run(folder, "first"), make_run(folder, "other-2", 0.7)]
+    return make_pair(tmp_path_factory.mktemp("report"), "other-2")
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 
 import pytest
-from report_makers import ODD, make_run, read_script
+from report_makers import ODD, make_pair, read_script
 
-from helpers.figures import browser, export
+from helpers.figures import browser
 from helpers.report.article import is_untouched, signed
 from helpers.report.gather import gather
 from helpers.report.preview import picture_of
@@ -18,11 +18,7 @@ LATEX = shutil.which("pdflatex")
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "FIGURES", folder / "copies")
-        patch.setattr(browser, "renderer", lambda: None)
-        return [gather(make_run(folder, "first")), gather(make_run(folder, "other_2", 0.7))]
+    return [gather(run) for run in make_pair(tmp_path_factory.mktemp("report"), "other_2")]
 
 
 @pytest.fixture(scope="module")
