@@ -12,7 +12,7 @@ from helpers.models import CnnTransformer, Float32Head
 from helpers.models.checkpoints import CheckpointError
 from helpers.models.cnn_weights import PUBLISHED, address_of, load_cnn
 from helpers.models.networks import NETWORKS, stock_config
-from helpers.models.short_sides import pad_short_sides
+from helpers.models.short_sides import mind_short_sides
 
 
 def make(network="resnet18", frames=3, side=32, **keywords):
@@ -61,6 +61,15 @@ class TestShapes:
         model = make().eval()
         features = model.feature_map(clips())
         torch.testing.assert_close(model(clips()), features.mean((2, 3, 4)))
+
+    @pytest.mark.parametrize("network", NETWORKS)
+    def test_the_stem_has_its_share_of_the_channels_too(self, network):
+        narrow, whole = (NETWORKS[network].build(width) for width in (0.125, 1.0))
+        stems = [
+            next(m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
+            for model in (narrow, whole)
+        ]
+        assert stems[0] == round(stems[1] / 8)
 
     def test_a_width_of_ones_own(self):
         assert make(encoder_layers=1, encoder_heads=3, embed_dims=24)(clips()).shape == (2, 24)
@@ -142,7 +151,7 @@ class TestShortSides:
         for precise in (True, False):
             network = nn.Sequential(conv)
             if not precise:
-                pad_short_sides(network)
+                mind_short_sides(network)
             with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
                 out = network(map_)
             upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
@@ -151,20 +160,34 @@ class TestShortSides:
         right, ours = weights
         assert (right - ours).abs().max() < 0.03 * right.abs().max()
 
+    @pytest.mark.parametrize("frames", [1, 8])
     @pytest.mark.parametrize("network", [name for name in NETWORKS if name != "resnet18"])
-    def test_networks_of_clips_are_cared_for(self, network):
-        model = make(network, 8)
-        short = []
-        for module in model.cnn.modules():
-            if isinstance(module, nn.Conv3d) and any(module.padding):
-                module.register_forward_pre_hook(
-                    lambda conv, inputs: short.append(
-                        (conv.padding_mode, inputs[0].shape[2] < conv.kernel_size[0])
-                    )
-                )
-        model(clips(8))
-        assert ("constant", True) in short
-        assert all(mode == "constant" for mode, is_short in short if is_short)
+    def test_no_network_convolves_a_map_shorter_than_the_kernel(self, network, frames, monkeypatch):
+        model, short, seen = make(network, frames), [], []
+        convolve = nn.functional.conv3d
+
+        def note(maps, weight, bias, stride, padding, *settings):
+            sides = zip(maps.shape[2:], weight.shape[2:], strict=True)
+            seen.append(tuple(maps.shape))
+            short.extend(side < kernel for side, kernel in sides)
+            return convolve(maps, weight, bias, stride, padding, *settings)
+
+        monkeypatch.setattr(nn.functional, "conv3d", note)
+        model(clips(frames))
+        assert seen and not any(short)
+
+    @pytest.mark.parametrize("stride", [1, 2])
+    @pytest.mark.parametrize("kernel", [(3, 3, 3), (5, 1, 1), (3, 7, 7)])
+    def test_of_a_single_moment_the_middle_of_the_kernel_is_all_that_counts(self, kernel, stride):
+        torch.manual_seed(0)
+        conv = nn.Conv3d(4, 6, kernel, stride, [side // 2 for side in kernel])
+        maps = torch.randn(2, 4, 1, 5, 5)
+        right = conv(maps)
+        mind_short_sides(nn.Sequential(conv))
+        assert torch.allclose(conv(maps), right, atol=1e-5)
+        conv(maps).sum().backward()
+        learns = conv.weight.grad.abs().amax((0, 1, 3, 4)) > 0
+        assert learns.tolist() == [place == kernel[0] // 2 for place in range(kernel[0])]
 
 
 class TestErrors:

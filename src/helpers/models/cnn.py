@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from helpers.models.networks import NETWORKS, OF_FRAMES
-from helpers.models.short_sides import pad_short_sides
+from helpers.models.short_sides import mind_short_sides
 from helpers.models.transformer import POSITIONS, sine_positions
 
 TRAINED = ("all", "last_stage", "none")
@@ -81,7 +81,7 @@ class CnnTransformer(nn.Module):
         self.num_frames, self.img_size = num_frames, img_size
         self.pool, self.trained, self.readout = pool, trained, readout
         self.cnn = NETWORKS[network].build(width)
-        pad_short_sides(self.cnn)
+        mind_short_sides(self.cnn)
         if not first_pooling:
             if network not in OF_FRAMES:
                 raise ValueError(f"first_pooling=False is for {', '.join(OF_FRAMES)} alone.")

@@ -54,7 +54,7 @@ class Network:
 
 
 class NarrowResNet(ResNet):
-    """torchvision's ResNet-18 with a share of the channels in its stages; the stem stays whole."""
+    """torchvision's ResNet-18 with a share of the channels."""
 
     def __init__(self, width: float) -> None:
         self.width = width
@@ -62,6 +62,10 @@ class NarrowResNet(ResNet):
         self.fc = self.avgpool = nn.Identity()
 
     def _make_layer(self, block, planes: int, *args, **settings) -> nn.Sequential:
+        if not hasattr(self, "layer1"):
+            stem = narrow_stem(nn.Sequential(self.conv1, self.bn1), self.width)
+            self.conv1, self.bn1 = stem
+            self.inplanes = self.conv1.out_channels
         return super()._make_layer(block, round(planes * self.width), *args, **settings)
 
     def stages(self, frames: Tensor) -> Tensor:
@@ -71,7 +75,7 @@ class NarrowResNet(ResNet):
 
 
 class NarrowVideoResNet(video.VideoResNet):
-    """torchvision's video ResNets of 18 layers with a share of the channels in their stages."""
+    """torchvision's video ResNets of 18 layers with a share of the channels."""
 
     def __init__(self, width: float, conv: type[nn.Module], stem: type[nn.Module]) -> None:
         self.width = width
@@ -79,12 +83,39 @@ class NarrowVideoResNet(video.VideoResNet):
         self.fc = self.avgpool = nn.Identity()
 
     def _make_layer(self, block, conv, planes: int, *args, **settings) -> nn.Sequential:
+        if not hasattr(self, "layer1"):
+            self.stem = narrow_stem(self.stem, self.width)
+            self.inplanes = round(self.inplanes * self.width)
         return super()._make_layer(block, conv, round(planes * self.width), *args, **settings)
 
     def stages(self, clips: Tensor) -> Tensor:
         """The map of clips: [B, 3, T, H, W] → [B, C, t, h, w]."""
         clips = self.stem(clips)
         return self.layer4(self.layer3(self.layer2(self.layer1(clips))))
+
+
+def narrow_stem(stem: nn.Sequential, width: float) -> nn.Sequential:
+    """A share of the channels of the convolutions and normalisations before the first stage.
+
+    Where a network has a quarter of its channels and the stem all of its own, the stem takes half
+    of the time, for its maps are the largest. The weights are still to be drawn.
+
+    Args:
+        stem: of convolutions that follow one another, with a normalisation behind each.
+        width: share of the channels; of the input there are always three.
+    """
+    if width == 1:
+        return stem
+    layers, channels = [], 3
+    for layer in stem:
+        if isinstance(layer, nn.Conv2d | nn.Conv3d):
+            sizes = (channels, round(layer.out_channels * width), layer.kernel_size)
+            layer = type(layer)(*sizes, layer.stride, layer.padding, bias=layer.bias is not None)
+            channels = layer.out_channels
+        elif isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
+            layer = type(layer)(channels)
+        layers.append(layer)
+    return nn.Sequential(*layers)
 
 
 def _of_frames(network: NarrowResNet, clips: Tensor) -> Tensor:
