@@ -19,7 +19,7 @@ from helpers.explain import beside, tables
 from helpers.explain.grad_cam import grad_cam
 from helpers.explain.methods import METHODS
 from helpers.figures import rivals as figures
-from helpers.models import Float32Head
+from helpers.models import CnnTransformer, Float32Head
 from helpers.models.checkpoints import CheckpointError
 from helpers.profiles import CNNS, PROFILES
 from helpers.runs import Run, RunError
@@ -30,6 +30,7 @@ from helpers.training.comparison import (
     NOTHING,
     TRANSFORMER,
     Entry,
+    _side_of_map,
     curves_of,
     entries,
     finished,
@@ -92,6 +93,19 @@ class TestGrid:
 
     def test_a_folder_of_ones_own_needs_no_motions(self):
         assert {entry.labels for entry in entries("full", ["own"], 1)} == {"own"}
+
+    def test_pooling_that_leaves_a_map_as_it_is_is_left_out(self):
+        def pools(model, img_size):
+            listed = entries("full", ["own"], 1, img_size)
+            return [e.changes["pool"] for e in listed if e.model == model and "pool" in e.changes]
+
+        assert (pools(DEFAULT, 64), pools("r3d18_attention", 64)) == ([1], [1, 2])  # 2×2 and 4×4
+        assert pools(DEFAULT, 224) == pools(DEFAULT, None) == [1, 2, 4]
+
+    @pytest.mark.parametrize("name", CNNS)
+    def test_side_of_a_map_is_that_of_the_network(self, name):
+        network = CnnTransformer(CNNS[name].network, 8, 64, width=0.125)
+        assert network.map[1:] == [_side_of_map(name, 64)] * 2
 
     def test_unknown_grid_is_named(self):
         with pytest.raises(ValueError, match="GRID='half'"):
@@ -249,11 +263,13 @@ class TestTrainings:
         ends = curves.groupby("training")["seconds"].max()
         assert ends.to_numpy() == pytest.approx(trained["seconds"].to_numpy())
 
-    def test_single_frames_come_first_for_networks_of_frames_alone(self, run):
-        small = {"width": 0.125, "img_size": 16}
-        assert plan_images(run, CPU, Choices("r3d18_attention", small)) is None
-        config = plan_images(run, CPU, Choices(DEFAULT, small))
+    @pytest.mark.parametrize("model", CNNS)
+    def test_single_frames_come_first_at_the_rate_of_the_network(self, run, model, monkeypatch):
+        sizes = replace(TINY.comparison, images={model: replace(RECIPE, lr=0.5)})
+        monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
+        config = plan_images(run, CPU, Choices(model, {"width": 0.125, "img_size": 16}))
         assert config.model.backbone.num_frames == 1
+        assert config.optim_wrapper.optimizer.lr == 0.5
 
     def test_nothing_finished_is_an_empty_table(self, run, tmp_path):
         assert finished(Run("x", tmp_path, run.settings)).empty
@@ -444,6 +460,16 @@ class TestRivals:
         assert table["shown"].tolist() == [True, False]
         assert said[0].startswith("better is better than reference")
         assert said[1].startswith("No difference shown")
+
+    def test_changes_are_held_against_the_network_without_them(self, made_up):
+        changed = made_up[made_up["share"] == 1].assign(
+            model=["one", "one", "other"], changes=["", "pool=1", "pool=2"]
+        )
+        table = rivals.ablation(changed, n=200)  # of the other there is none without
+        assert table["name"].tolist() == ["one pool=1"]
+        assert table["top1"].tolist() == [0.25] and table["shown"].tolist() == [True]
+        assert len(figures.differences(table).data[0].x) == 1
+        assert rivals.ablation(made_up).empty
 
     def test_unknown_reference_is_named(self, made_up):
         with pytest.raises(ValueError, match="'none' to compare with, only of reference, better"):

@@ -141,10 +141,10 @@ VARIANTS = {
 CNNS = {
     # Of the clips that the published weights were trained on; mmaction2's are those of its configs.
     "resnet18_attention": CnnSize("resnet18", 8, 224, {"encoder_layers": 1, "pool": None}),
-    "r3d18_attention": CnnSize("r3d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
-    "r2plus1d18_attention": CnnSize("r2plus1d_18", 16, 112, {"encoder_layers": 1, "pool": 2}),
-    "i3d_r50": CnnSize("i3d_r50", 32, 224, {"dropout_ratio": 0.5}),
-    "slowfast_r50": CnnSize("slowfast_r50", 32, 224, {"dropout_ratio": 0.5}),
+    "r3d18_attention": CnnSize("r3d_18", 16, 112, {"encoder_layers": 1, "pool": None}),
+    "r2plus1d18_attention": CnnSize("r2plus1d_18", 16, 112, {"encoder_layers": 1, "pool": None}),
+    "i3d_r50": CnnSize("i3d_r50", 32, 224, {"dropout_ratio": 0.5, "pool": None}),
+    "slowfast_r50": CnnSize("slowfast_r50", 32, 224, {"dropout_ratio": 0.5, "pool": None}),
 }
 """Named convolutional networks; any of them takes an encoder (`encoder_layers`) or none."""
 

@@ -119,6 +119,32 @@ def against(
     return table, said
 
 
+def ablation(trainings: pd.DataFrame, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Each changed network against the same network without the change, clip by clip.
+
+    Args:
+        trainings: columns labels, model, seed, share, start, changes and predictions; as many
+            changes as there are of the same model on the same labels from the same start.
+        n: number of draws.
+        seed: of the draws.
+
+    Returns:
+        The columns of `against`, `name` the model and its change; corrected for all changes of a
+        model. Empty where nothing was changed.
+    """
+    whole, tables = trainings[trainings["share"] == 1], []
+    for (_, model, *_), rows in whole.groupby(["labels", "model", "start", "seed"], sort=False):
+        is_changed = rows["changes"] != ""
+        if is_changed.all() or not is_changed.any():
+            continue
+        roles = np.where(is_changed, "changed", "unchanged")
+        table, _ = against(rows.assign(model=roles), "unchanged", n, seed)
+        names = [f"{model} {change}" for change in rows.loc[is_changed, "changes"]]
+        tables.append(table.assign(name=names, reference="the network as it is"))
+    columns = ["name", "reference", *METRICS, "shown"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
 def right_by_all(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Clips that every model has right, in the order of how sure the least sure of them is.
 

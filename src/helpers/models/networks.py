@@ -36,6 +36,7 @@ class Network:
     published: str  # address of weights
     about: str  # what these were trained on
     normalisation: Normalisation  # of pixels
+    stride: int = 32  # pixels, in each direction, behind a place of the map
     shortest: int = 1  # moments that it needs; a single frame is shown to it so many times
 
     def map_of(self, network: nn.Module, clips: Tensor) -> Tensor:
@@ -174,16 +175,16 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "r3d_18": Network(
         partial(NarrowVideoResNet, conv=video.Conv3DSimple, stem=video.BasicStem),
-        *(_of_clips, 512, R3D_18_Weights.KINETICS400_V1.url, "Kinetics-400", KINETICS),
+        *(_of_clips, 512, R3D_18_Weights.KINETICS400_V1.url, "Kinetics-400", KINETICS, 16),
     ),
     "r2plus1d_18": Network(
         partial(NarrowVideoResNet, conv=video.Conv2Plus1D, stem=video.R2Plus1dStem),
-        *(_of_clips, 512, R2Plus1D_18_Weights.KINETICS400_V1.url, "Kinetics-400", KINETICS),
+        *(_of_clips, 512, R2Plus1D_18_Weights.KINETICS400_V1.url, "Kinetics-400", KINETICS, 16),
     ),
     "i3d_r50": Network(
         partial(_stock, _I3D),
         *(_of_pathway, 2048, _zoo(_I3D, "20220812-e213c223")),
-        *("Kinetics-400", IMAGENET, 5),
+        *("Kinetics-400", IMAGENET, 32, 5),
     ),
     "slowfast_r50": Network(
         partial(_stock, _SLOWFAST),
@@ -192,7 +193,7 @@ NETWORKS: Mapping[str, Network] = {
             2304,
             _zoo(_SLOWFAST, "20220818-1cb6dfc8"),
         ),
-        *("Kinetics-400", IMAGENET, 4),
+        *("Kinetics-400", IMAGENET, 32, 4),
     ),
 }
 

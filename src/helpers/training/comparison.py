@@ -16,6 +16,7 @@ from mmengine.config import Config
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.files import read_json, write_json, write_table
+from helpers.models.networks import NETWORKS
 from helpers.paths import kept_frames
 from helpers.profiles import CNNS, GRIDS
 from helpers.runs import Run, RunError
@@ -35,13 +36,17 @@ else the name of a label set that it learnt before."""
 DEFAULT = "resnet18_attention"
 SHARES = (0.25, 0.5, 0.75)
 """Of the training clips, beside all of them, as in figure 4 of arXiv 2102.05095."""
-ABLATED: Mapping[str, tuple] = {
-    "encoder_layers": (0, 2, 4),
-    "encoder_heads": (1, 2, 4),
-    "pool": (1, 2, 4),
-    "trained": ("last_stage",),
+ABLATED: Mapping[str, Mapping[str, tuple]] = {
+    DEFAULT: {
+        "encoder_layers": (0, 2, 4),
+        "encoder_heads": (1, 2, 4),
+        "pool": (1, 2, 4),
+        "trained": ("last_stage",),
+    },
+    "r3d18_attention": {"encoder_layers": (0,), "pool": (1, 2, 4)},
+    "i3d_r50": {"encoder_layers": (1,)},
 }
-"""Changes of the default CNN, one at a time; at `IMAGES` too, where it starts."""
+"""Changes of a CNN, one at a time; at `IMAGES` too, where they start."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,15 @@ class Entry:
         return f"{self.labels}/{'-'.join(words)}"
 
 
-def entries(grid: str, labels: Sequence[str], seeds: int = 3) -> list[Entry]:
+def entries(
+    grid: str, labels: Sequence[str], seeds: int = 3, img_size: int | None = None
+) -> list[Entry]:
     """The trainings of a named grid, the most telling first.
 
     Args:
         grid: "reduced" to one CNN that starts from single frames, or "full".
         labels: names of the label sets, the run's own clips first.
+        img_size: pixels; pooling that leaves the map of such frames as it is, is left out then.
         seeds: of the models in the full grid, from 0; all else has a single seed.
 
     Raises:
@@ -93,11 +101,17 @@ def entries(grid: str, labels: Sequence[str], seeds: int = 3) -> list[Entry]:
             listed += [Entry(then, model) for model in models[:3] if then != own]
             listed += [Entry(then, model, start=first) for model in models[:3]]
     listed += [
-        Entry(own, DEFAULT, start=IMAGES, changes={key: value})
-        for key, values in ABLATED.items()
+        Entry(own, model, start=IMAGES, changes={key: value})
+        for model, changes in ABLATED.items()
+        for key, values in changes.items()
         for value in values
+        if key != "pool" or img_size is None or value < _side_of_map(model, img_size)
     ]
     return reduced + [entry for entry in listed if entry not in reduced]
+
+
+def _side_of_map(model: str, img_size: int) -> int:
+    return -(-img_size // NETWORKS[CNNS[model].network].stride)
 
 
 def sets_of(run: Run, grid: str) -> dict[str, LabelSet]:
@@ -162,9 +176,6 @@ def plan_entry(
         labels: that it names, with its share of clips.
         compute: device and precision.
         images: of the start on single frames, not of the entry itself.
-
-    Raises:
-        RunError: the entry starts from single frames, which its network cannot see.
     """
     sizes, counts = run.profile.comparison, training_counts(labels.split)
     cnn = CNNS.get(entry.model)

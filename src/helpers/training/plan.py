@@ -8,7 +8,6 @@ from mmengine.config import Config
 from helpers.clips.frames import FrameStore
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
-from helpers.models.networks import OF_FRAMES
 from helpers.paths import kept_frames
 from helpers.profiles import CnnSize
 from helpers.runs import Run
@@ -53,8 +52,8 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
     """Build the config of the training on single frames that comes before the one on clips.
 
     The image transformer is the same model with one frame and attention in space only; of a CNN
-    it is the network of single frames. None where the profile has no such start, a checkpoint to
-    start from was chosen, or the CNN needs several frames.
+    it is the same network with one frame, at its rate in the comparison with CNNs. None where the
+    profile has no such start, or a checkpoint to start from was chosen.
 
     Args:
         run: with manifest and split.
@@ -66,15 +65,15 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
         return None
     size = choices.apply(run.profile).model
     model = {key: value for key, value in choices.model.items() if key != "class_token_in_time"}
-    one_frame = {"num_frames": 1, "attention_type": "space_only"}
+    one_frame, recipe = {"num_frames": 1}, run.profile.images
     if isinstance(size, CnnSize):
-        if size.network not in OF_FRAMES:
-            return None
-        one_frame = {"num_frames": 1}
+        recipe = run.profile.comparison.images[choices.variant]
+    else:
+        one_frame |= {"attention_type": "space_only"}
     return plan_training(
         run,
         compute,
-        replace(choices, model=model | one_frame, recipe=vars(run.profile.images)),
+        replace(choices, model=model | one_frame, recipe=vars(recipe)),
         folder=run.training / "images",
     )
 
