@@ -116,6 +116,13 @@ class TestSingleFrames:
         assert kernel.grad[:, :, [0, 2]].any()
 
 
+class TestDrawn:
+    @pytest.mark.parametrize("network", ["i3d_r50", "slowfast_r50"])
+    def test_residual_blocks_of_mmaction2s_networks_begin_as_their_shortcut(self, network):
+        blocks = [m for m in make(network, 8).cnn.modules() if hasattr(m, "conv3")]
+        assert blocks and all(block.conv3.bn.weight.eq(0).all() for block in blocks)
+
+
 class TestTrained:
     @pytest.mark.parametrize(("trained", "stages"), [("none", set()), ("last_stage", {"layer4"})])
     def test_the_rest_gets_no_gradient_and_keeps_its_statistics(self, trained, stages):
