@@ -1,5 +1,8 @@
 """CNNs with a transformer encoder: shapes, what is trained, weights of other origins, Grad-CAM."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -195,6 +198,13 @@ class TestShortSides:
         conv(maps).sum().backward()
         learns = conv.weight.grad.abs().amax((0, 1, 3, 4)) > 0
         assert learns.tolist() == [place == kernel[0] // 2 for place in range(kernel[0])]
+
+    @pytest.mark.parametrize(
+        "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+    )
+    def test_copies_mind_them_too(self, copied):
+        conv = copied(make("r3d_18", 1)).cnn.stem[0]
+        assert conv._conv_forward.args[0] is conv
 
 
 class TestErrors:

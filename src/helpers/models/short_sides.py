@@ -9,7 +9,7 @@ Around a single moment a kernel over time finds nothing but zeros: its middle al
 a step of R3D-18 on single frames takes 0.4 of the time.
 """
 
-from types import MethodType
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ def mind_short_sides(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d) and any(module.padding):
-            module._conv_forward = MethodType(_convolve, module)
+            module._conv_forward = partial(_convolve, module)
 
 
 def _convolve(
