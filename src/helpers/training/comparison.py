@@ -41,9 +41,10 @@ ABLATED: Mapping[str, Mapping[str, tuple]] = {
         "encoder_layers": (0, 2, 4),
         "encoder_heads": (1, 2, 4),
         "pool": (1, 2, 4),
+        "readout": ("mean",),
         "trained": ("last_stage",),
     },
-    "r3d18_attention": {"encoder_layers": (0,), "pool": (1, 2, 4)},
+    "r3d18_attention": {"encoder_layers": (0,), "readout": ("mean",), "pool": (1, 2, 4)},
     "i3d_r50": {"encoder_layers": (1,)},
 }
 """Changes of a CNN, one at a time; at `IMAGES` too, where they start."""
