@@ -154,7 +154,7 @@ def _stock(name: str, width: float) -> nn.Module:
 
     Residual blocks begin as nothing but their shortcut (Goyal et al., arXiv 1706.02677, section
     5.1), as mmaction2 has it where a config does not say otherwise. That of I3D does, for it takes
-    over the weights of images: with drawn ones it learns single frames half as fast.
+    over the weights of images: with drawn ones it then begins later to learn.
     """
     settings = stock_config(name).model.backbone
     settings.update(pretrained=None)

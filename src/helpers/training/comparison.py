@@ -77,8 +77,8 @@ def entries(
     Args:
         grid: "reduced" to one CNN that starts from single frames, or "full".
         labels: names of the label sets, the run's own clips first.
-        img_size: pixels; pooling that leaves the map of such frames as it is, is left out then.
         seeds: of the models in the full grid, from 0; all else has a single seed.
+        img_size: pixels; pooling that leaves the map of such frames as it is, is left out then.
 
     Raises:
         ValueError: there is no such grid, or no seed.
