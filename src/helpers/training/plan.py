@@ -14,7 +14,7 @@ from helpers.runs import Run
 from helpers.training.choices import Choices
 from helpers.training.config import build_config
 from helpers.training.device import Compute
-from helpers.training.network import begin_with_head
+from helpers.training.network import begin_with_head, of_one_frame
 
 EXPLORE = "01_explore_dataset"
 
@@ -52,7 +52,7 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
     """Build the config of the training on single frames that comes before the one on clips.
 
     The image transformer is the same model with one frame and attention in space only; of a CNN
-    it is the same network with one frame, at its rate in the comparison with CNNs. None where the
+    it is the plain network with one frame, at its rate in the comparison with CNNs. None where the
     profile has no such start, or a checkpoint to start from was chosen.
 
     Args:
@@ -65,15 +65,13 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
         return None
     size = choices.apply(run.profile).model
     model = {key: value for key, value in choices.model.items() if key != "class_token_in_time"}
-    one_frame, recipe = {"num_frames": 1}, run.profile.images
+    recipe = run.profile.images
     if isinstance(size, CnnSize):
         recipe = run.profile.comparison.images[choices.variant]
-    else:
-        one_frame |= {"attention_type": "space_only"}
     return plan_training(
         run,
         compute,
-        replace(choices, model=model | one_frame, recipe=vars(recipe)),
+        replace(choices, model=model | of_one_frame(size), recipe=vars(recipe)),
         folder=run.training / "images",
     )
 
