@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ class Fake:
     def __init__(self, path):
         type(self).made += 1
         self.was_killed = False
+        self.is_alive = True
 
     def draw(self, spec, options):
         if isinstance(self.answer, Exception):
@@ -72,6 +74,22 @@ def test_a_figure_the_browser_refuses_costs_no_browser(fake):
     fake.answer = b"drawn"
     assert renderer.render(BARS, ("pdf",), 1) == {"pdf": b"drawn"}
     assert fake.made == 1
+
+
+def test_an_error_of_a_browser_that_died_costs_the_browser(fake):
+    renderer = browser.Renderer("chrome")
+    renderer._browser.is_alive = False
+    renderer._browser.answer = RuntimeError("closed")
+    assert renderer.render(BARS, ("pdf",), 1) == {"pdf": b"drawn"}
+    assert fake.made == 2
+
+
+def test_what_the_watchdog_of_a_dead_browser_cancels_is_an_error_of_the_browser(patience):
+    async def cancelled():
+        raise asyncio.CancelledError
+
+    with pytest.raises(ConnectionResetError, match="the browser died"):
+        patience._browser._wait(cancelled())
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from functools import cache
 from typing import Any
 
@@ -62,7 +63,16 @@ class Browser:
             raise
 
     def _wait(self, work: Any, seconds: float | None = None) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds or SECONDS)
+        """What `work` comes to, on the loop; OSError where the browser dies meanwhile."""
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds or SECONDS)
+        except CancelledError as error:  # Kaleido's watchdog saw it die and gave up all work
+            raise ConnectionResetError("the browser died") from error
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs."""
+        return self._kaleido.subprocess.poll() is None
 
     def draw(self, spec: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
         """A figure as the bytes of a file; `options` are Kaleido's: format, scale, size."""
@@ -120,17 +130,19 @@ class Renderer:
 
     def _draw(self, spec: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
         """One file, from the browser at hand or, where that fails, from the ones after it."""
-        from kaleido.errors import BrowserClosedError, KaleidoError
+        from kaleido.errors import KaleidoError
 
         reason = f"{BROWSERS} browsers in turn stopped answering"
         while self._browser is not None:
             try:
                 return self._browser.draw(spec, options)
-            except KaleidoError as error:  # the browser lives, the figure is at fault
-                raise RuntimeError(f"no {options['format']}: {error}") from error
-            except (BrowserClosedError, OSError, TimeoutError) as error:
+            except (KaleidoError, RuntimeError) as error:
+                if self._browser.is_alive:  # the figure is at fault
+                    raise RuntimeError(f"no {options['format']}: {error}") from error
                 reason = f"{type(error).__name__} {error}".strip()
-                self._replace(reason)
+            except (OSError, TimeoutError) as error:
+                reason = f"{type(error).__name__} {error}".strip()
+            self._replace(reason)
         raise RuntimeError(f"no {options['format']}: {reason}")
 
     def _replace(self, reason: str) -> None:
