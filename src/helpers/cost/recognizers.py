@@ -13,7 +13,7 @@ from helpers.cost.latency import measure_latency
 from helpers.cost.memory import GB, step_memory
 from helpers.cost.multiply_adds import VIEWS, count_multiply_adds
 from helpers.models.networks import OF_FRAMES
-from helpers.profiles import CNNS, VARIANTS
+from helpers.profiles import CNNS, VARIANTS, CnnSize
 from helpers.training.device import Compute
 from helpers.training.network import backbone_of, head_of
 
@@ -21,6 +21,8 @@ CNN_VIEWS = 30
 """Views of a video in the tests of 3-D CNNs: ten clips, three crops (table 2 of the paper)."""
 TESTED_AT = {"i3d_r50": 256, "slowfast_r50": 256}
 """Pixels of a crop in mmaction2's tests, which its published multiply-adds are of."""
+OF_THE_PAPER = {"i3d_r50_8x8": CnnSize("i3d_r50_8x8", 8, 256, {})}
+"""What table 2 of the paper has beside TimeSformer and mmaction2 publishes in another size."""
 
 
 def scores_of(backbone: Mapping, classes: int) -> nn.Sequential:
@@ -100,11 +102,11 @@ def costs_as_published(classes: int = 400) -> pd.DataFrame:
     Returns:
         One row each: model, frames, img_size, and of `cost_of` what needs no measuring.
     """
-    sizes = {"timesformer": VARIANTS["timesformer"]} | dict(CNNS)
+    sizes = {"timesformer": VARIANTS["timesformer"]} | dict(CNNS) | OF_THE_PAPER
     rows = []
     for name, size in sizes.items():
         model = {"img_size": TESTED_AT.get(name, size.img_size)}
-        model |= {} if name in CNNS else {"class_token_only": False}
+        model |= {"class_token_only": False} if name in VARIANTS else {}
         backbone = backbone_of(size, model)
         told = cost_of(backbone, classes, memory=False)
         seen = {"frames": size.num_frames, "img_size": backbone["img_size"]}

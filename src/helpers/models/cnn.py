@@ -81,6 +81,8 @@ class CnnTransformer(nn.Module):
         self.num_frames, self.img_size = num_frames, img_size
         self.pool, self.trained, self.readout = pool, trained, readout
         self.cnn = NETWORKS[network].build(width)
+        if num_frames == 1 and NETWORKS[network].of_one:
+            NETWORKS[network].of_one(self.cnn)
         mind_short_sides(self.cnn)
         if not first_pooling:
             if network not in OF_FRAMES:
@@ -152,7 +154,7 @@ class CnnTransformer(nn.Module):
 
     def feature_map(self, clips: Tensor) -> Tensor:
         """What the network makes of clips: [B, 3, T, H, W] → [B, C, t, h, w]."""
-        return NETWORKS[self.network].map_of(self.cnn, clips)
+        return NETWORKS[self.network].features(self.cnn, clips)
 
     def read_out(self, features: Tensor) -> Tensor:
         """From the network's map [B, C, t, h, w] to the feature of each clip [B, C]."""
@@ -203,7 +205,7 @@ class CnnTransformer(nn.Module):
         self.cnn.eval()
         try:
             with torch.no_grad(), torch.device("meta"):
-                asked = _Features(network.map_of, self.cnn)
+                asked = _Features(network.features, self.cnn)
                 state = {f"cnn.{name}": value for name, value in state.items()}
                 return tuple(functional_call(asked, state, torch.empty(sides)).shape[1:])
         except RuntimeError as error:

@@ -37,17 +37,7 @@ class Network:
     about: str  # what these were trained on
     normalisation: Normalisation  # of pixels
     stride: int = 32  # pixels, in each direction, behind a place of the map
-    shortest: int = 1  # moments that it needs; a single frame is shown to it so many times
-
-    def map_of(self, network: nn.Module, clips: Tensor) -> Tensor:
-        """Map of clips or of single frames: [B, 3, T, H, W] → [B, C, t, h, w].
-
-        A single frame is a clip in which nothing moves, as where I3D takes over weights of images
-        (Carreira and Zisserman, arXiv 1705.07750, section 2.3).
-        """
-        if clips.shape[2] == 1:
-            clips = clips.expand(-1, -1, self.shortest, -1, -1)
-        return self.features(network, clips)
+    of_one: Callable[[nn.Module], None] | None = None  # what lets it take single frames, in place
 
     def channels(self, width: float = 1.0) -> int:
         """Channels of the map at a share of the width."""
@@ -140,6 +130,16 @@ def _of_two_pathways(network: nn.Module, clips: Tensor) -> Tensor:
     return torch.cat((fast, slow), 1)
 
 
+def _without_pooled_moments(network: nn.Module) -> None:
+    """I3D takes the larger of two moments behind its first stage; of one there is none to take."""
+    network.pool2 = nn.Identity()
+
+
+def _at_one_pace(network: nn.Module) -> None:
+    """Both pathways of SlowFast get the single frame, not each so many of the clip's."""
+    network.resample_rate = network.speed_ratio = 1
+
+
 def stock_config(name: str) -> Config:
     """The config that mmaction2 ships for a network.
 
@@ -149,15 +149,15 @@ def stock_config(name: str) -> Config:
     return Config.fromfile(CONFIGS / f"{name}.py")
 
 
-def _stock(name: str, width: float) -> nn.Module:
-    """The backbone of mmaction2's config, without weights.
+def _stock(name: str, width: float, **changes) -> nn.Module:
+    """The backbone of mmaction2's config with changed settings, without weights.
 
     Residual blocks begin as nothing but their shortcut (Goyal et al., arXiv 1706.02677, section
     5.1), as mmaction2 has it where a config does not say otherwise. That of I3D does, for it takes
     over the weights of images: with drawn ones it then begins later to learn.
     """
     settings = stock_config(name).model.backbone
-    settings.update(pretrained=None)
+    settings.update(pretrained=None, **changes)
     settings.pop("zero_init_residual", None)
     settings.pop("pretrained2d", None)
     for pathway in (settings, settings.get("slow_pathway"), settings.get("fast_pathway")):
@@ -190,16 +190,18 @@ NETWORKS: Mapping[str, Network] = {
     "i3d_r50": Network(
         partial(_stock, _I3D),
         *(_of_pathway, 2048, _zoo(_I3D, "20220812-e213c223")),
-        *("Kinetics-400", IMAGENET, 32, 5),
+        *("Kinetics-400", IMAGENET, 32, _without_pooled_moments),
+    ),
+    # The paper's, whose stem leaves all moments: what takes 8 frames in place of 32.
+    "i3d_r50_8x8": Network(
+        partial(_stock, _I3D, conv1_stride_t=1, pool1_stride_t=1),
+        *(_of_pathway, 2048, _zoo(_I3D, "20220812-e213c223")),
+        *("Kinetics-400", IMAGENET, 32, _without_pooled_moments),
     ),
     "slowfast_r50": Network(
         partial(_stock, _SLOWFAST),
-        *(
-            _of_two_pathways,
-            2304,
-            _zoo(_SLOWFAST, "20220818-1cb6dfc8"),
-        ),
-        *("Kinetics-400", IMAGENET, 32, 4),
+        *(_of_two_pathways, 2304, _zoo(_SLOWFAST, "20220818-1cb6dfc8")),
+        *("Kinetics-400", IMAGENET, 32, _at_one_pace),
     ),
 }
 

@@ -1,13 +1,12 @@
 """The comparison with CNNs: many trainings on the same clips with the same budget, load-or-run.
 
-Each is a training of its own in `runs/<name>/comparison/<labels>/`; what it stands for is written
-down beside it in entry.json, so that tables come from the folders alone. A comparison that is cut
-goes on where it stopped.
+Each is a training of its own in `runs/<name>/comparison/<labels>/`, those on single frames in
+`images/` there; what it stands for is written down beside it in entry.json, so that tables come
+from the folders alone. A comparison that is cut goes on where it stopped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import product
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,103 +15,23 @@ from mmengine.config import Config
 from helpers.clips.manifest import load_manifest
 from helpers.clips.split import load_split
 from helpers.files import read_json, write_json, write_table
-from helpers.models.networks import NETWORKS
 from helpers.paths import kept_frames
-from helpers.profiles import CNNS, GRIDS
+from helpers.profiles import CNNS
 from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
+from helpers.training.entries import DEFAULT, IMAGES, MOTIONS, NOTHING, Entry
 from helpers.training.log import read_scalars
 from helpers.training.network import begin_with_head, of_one_frame
 from helpers.training.plan import keep_frames, training_counts
-from helpers.training.study import PREDICTIONS, LabelSet, label_sets, train_and_test
+from helpers.training.study import (
+    PREDICTIONS,
+    LabelSet,
+    label_sets,
+    run_trainings,
+    train_and_test,
+)
 from helpers.training.train import load_training
-
-TRANSFORMER = "timesformer"
-"""The run's own backbone, trained with the budget of the others."""
-NOTHING, IMAGES = "nothing", "images"
-"""What an entry starts from: drawn weights, or a training of it on single frames of its clips;
-else the name of a label set that it learnt before."""
-DEFAULT = "resnet18_attention"
-SHARES = (0.25, 0.5, 0.75)
-"""Of the training clips, beside all of them, as in figure 4 of arXiv 2102.05095."""
-ABLATED: Mapping[str, Mapping[str, tuple]] = {
-    DEFAULT: {
-        "encoder_layers": (0, 2, 4),
-        "encoder_heads": (1, 2, 4),
-        "pool": (1, 2, 4),
-        "readout": ("mean",),
-        "trained": ("last_stage",),
-    },
-    "r3d18_attention": {"encoder_layers": (0,), "readout": ("mean",), "pool": (1, 2, 4)},
-    "i3d_r50": {"encoder_layers": (1,)},
-}
-"""Changes of a CNN, one at a time; at `IMAGES` too, where they start."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One training of the comparison."""
-
-    labels: str
-    model: str  # a key of `CNNS`, or `TRANSFORMER`
-    seed: int = 0
-    share: float = 1.0  # of the training clips
-    start: str = NOTHING
-    changes: Mapping[str, int | float | str | None] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Folder of the entry, relative to the comparison's."""
-        words = [self.model, *(f"{key}={value}" for key, value in self.changes.items())]
-        words += [f"{self.share:.0%}".replace("%", "pc"), f"from_{self.start}", str(self.seed)]
-        return f"{self.labels}/{'-'.join(words)}"
-
-
-def entries(
-    grid: str, labels: Sequence[str], seeds: int = 3, img_size: int | None = None
-) -> list[Entry]:
-    """The trainings of a named grid, the most telling first.
-
-    Args:
-        grid: "reduced" to one CNN that starts from single frames, or "full".
-        labels: names of the label sets, the run's own clips first.
-        seeds: of the models in the full grid, from 0; all else has a single seed.
-        img_size: pixels; pooling that leaves the map of such frames as it is, is left out then.
-
-    Raises:
-        ValueError: there is no such grid, or no seed.
-    """
-    if grid not in GRIDS or seeds < 1:
-        raise ValueError(
-            f"GRID={grid!r}, SEEDS={seeds}: take {' or '.join(GRIDS)}, and a seed or more."
-        )
-    own = labels[0]
-    reduced = [Entry(own, DEFAULT, start=IMAGES)]
-    if grid == "reduced":
-        return reduced
-    models = (TRANSFORMER, *CNNS)
-    listed = [Entry(own, model, s, start=IMAGES) for s, model in product(range(seeds), models)]
-    listed += [
-        Entry(own, model, share=share, start=IMAGES) for share, model in product(SHARES, models[:3])
-    ]
-    listed += [Entry(own, model) for model in models[:3]]
-    for first, then in zip(labels, labels[::-1], strict=True):
-        if first != then:
-            listed += [Entry(then, model) for model in models[:3] if then != own]
-            listed += [Entry(then, model, start=first) for model in models[:3]]
-    listed += [
-        Entry(own, model, start=IMAGES, changes={key: value})
-        for model, changes in ABLATED.items()
-        for key, values in changes.items()
-        for value in values
-        if key != "pool" or img_size is None or value < _side_of_map(model, img_size)
-    ]
-    return reduced + [entry for entry in listed if entry not in reduced]
-
-
-def _side_of_map(model: str, img_size: int) -> int:
-    return -(-img_size // NETWORKS[CNNS[model].network].stride)
 
 
 def sets_of(run: Run, grid: str) -> dict[str, LabelSet]:
@@ -125,7 +44,7 @@ def sets_of(run: Run, grid: str) -> dict[str, LabelSet]:
     own = {name: LabelSet(name, run.data, run.manifest, run.split)}
     if grid != "full" or not run.uses_yard:
         return own
-    return own | {"motions": label_sets(run)["motions"]}
+    return own | {MOTIONS: label_sets(run)[MOTIONS]}
 
 
 def share_of(labels: LabelSet, share: float, folder: Path, seed: int = 0) -> LabelSet:
@@ -161,14 +80,17 @@ def share_of(labels: LabelSet, share: float, folder: Path, seed: int = 0) -> Lab
     return few
 
 
-def folder_of(run: Run) -> Path:
+def comparison_of(run: Run) -> Path:
     """Folder of the comparison."""
     return run.folder / "comparison"
 
 
-def plan_entry(
-    run: Run, entry: Entry, labels: LabelSet, compute: Compute, images: bool = False
-) -> Config:
+def folder_of(run: Run, entry: Entry) -> Path:
+    """Folder of one training of it."""
+    return comparison_of(run) / entry.name
+
+
+def plan_entry(run: Run, entry: Entry, labels: LabelSet, compute: Compute) -> Config:
     """Build the config of one training.
 
     Args:
@@ -176,22 +98,21 @@ def plan_entry(
         entry: what is trained.
         labels: that it names, with its share of clips.
         compute: device and precision.
-        images: of the start on single frames, not of the entry itself.
     """
     sizes, counts = run.profile.comparison, training_counts(labels.split)
     cnn = CNNS.get(entry.model)
-    folder = folder_of(run) / entry.name
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
         model |= {"img_size": sizes.img_size, "width": sizes.widths[entry.model]}
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
-    if images:
+    if entry.on_frames:
         model |= of_one_frame(cnn or run.profile.model)
         recipe = dict(vars(sizes.images[entry.model if cnn else DEFAULT]))
-    elif entry.start != NOTHING:
-        recipe["pretrained"] = str(_start_of(run, entry) / "best.pth")
+    start = entry.before and folder_of(run, entry.before) / "best.pth"
+    if start:
+        recipe["pretrained"] = str(start)
     if not cnn:  # its rates and batches are its own: those of CNNs are too large for it
-        own = run.profile.images if images and run.profile.images else run.profile.recipe
+        own = run.profile.images if entry.on_frames and run.profile.images else run.profile.recipe
         recipe |= {"lr": own.lr, "batch_size": own.batch_size}
     config = build_config(
         replace(run.profile, model=cnn or run.profile.model),
@@ -200,22 +121,14 @@ def plan_entry(
         manifest=labels.manifest,
         split=labels.split,
         data=labels.data,
-        folder=folder / "images" if images else folder,
+        folder=folder_of(run, entry),
         frames=kept_frames(),
         compute=compute,
         seed=entry.seed,
         model=model,
         recipe=recipe,
     )
-    own_frames = entry.start == IMAGES and not images
-    return begin_with_head(config, folder / "images" / "best.pth") if own_frames else config
-
-
-def _start_of(run: Run, entry: Entry) -> Path:
-    """Folder of the training that an entry starts from."""
-    if entry.start != IMAGES:
-        return folder_of(run) / replace(entry, labels=entry.start, start=NOTHING).name
-    return folder_of(run) / entry.name / "images"
+    return begin_with_head(config, start) if entry.start == IMAGES else config
 
 
 def run_entries(
@@ -225,13 +138,14 @@ def run_entries(
     compute: Compute,
     workers: int | None = None,
 ) -> None:
-    """Train and test what is not finished, starts before what starts from them.
+    """Train and test what is not finished, what others start from before them.
 
-    Each folder gets entry.json and, of the test clips, predictions.csv.
+    Each folder gets entry.json and, of the test clips, predictions.csv. Entries that start from the
+    same training follow it one after another in one process.
 
     Args:
         run: with manifest and split.
-        wanted: from `entries`.
+        wanted: from `entries`; their training on single frames need not be among them.
         sets: from `sets_of`.
         compute: device and precision.
         workers: trainings at a time; None: one per core on a CPU, one on a GPU.
@@ -240,71 +154,86 @@ def run_entries(
         RunError: an entry starts from what is neither there nor wanted.
         TrainingError: a folder holds a training with other settings.
     """
-    todo = [entry for entry in wanted if not (folder_of(run) / entry.name / PREDICTIONS).exists()]
-    shares = {(e.labels, e.share) for e in todo}
+    todo = [entry for entry in wanted if not _is_tested(run, entry)]
+    chains: dict[str, list[Entry]] = {}
+    for entry in todo:
+        *earlier, _ = entry.line
+        chain = chains.setdefault(entry.line[0].name, [])
+        for one in earlier:
+            if one in [*todo, *chain] or _is_tested(run, one):
+                continue
+            if not one.on_frames:
+                where = folder_of(run, one)
+                raise RunError(
+                    f"{entry.name} starts from {where}, which is not trained: ask for it too."
+                )
+            chain.append(one)
+        chain.append(entry)
     few = {
-        (name, share): share_of(sets[name], share, folder_of(run) / name, run.settings.seed)
-        for name, share in shares
+        (e.labels, e.share): share_of(
+            sets[e.labels], e.share, comparison_of(run) / e.labels, run.settings.seed
+        )
+        for chain in chains.values()
+        for e in chain
     }
-    own = [
-        (plan_entry(run, entry, few[entry.labels, entry.share], compute, images=True), entry)
-        for entry in todo
-        if entry.start == IMAGES
+    work = [
+        [(run, entry, few[entry.labels, entry.share], compute) for entry in chain]
+        for chain in chains.values()
     ]
-    first = [entry for entry in todo if entry.start in (NOTHING, IMAGES)]
-    frames = [
-        (config, few[entry.labels, entry.share], compute)
-        for config, entry in own
-        if not (Path(config.work_dir) / PREDICTIONS).exists()
-    ]
-    train_and_test(frames, "Starts on single frames", compute, workers)
-    for stage, chosen in (
-        ("Trainings of the comparison", first),
-        ("Trainings that learnt other labels before", [e for e in todo if e not in first]),
-    ):
-        for entry in chosen:
-            _check_start(run, entry)
-            write_json(folder_of(run) / entry.name / "entry.json", asdict(entry))
-        work = [(e, few[e.labels, e.share]) for e in chosen]
-        work = [(plan_entry(run, e, labels, compute), labels, compute) for e, labels in work]
-        train_and_test(work, stage, compute, workers)
+    run_trainings(_run_chain, work, "Trainings of the comparison", compute, workers)
 
 
-def _check_start(run: Run, entry: Entry) -> None:
-    if entry.start == NOTHING:
-        return
-    start = _start_of(run, entry)
-    if not (start / "best.pth").exists():
-        raise RunError(f"{entry.name} starts from {start}, which is not trained: ask for it too.")
+def _is_tested(run: Run, entry: Entry) -> bool:
+    """Whether it is finished, and what it learnt from single frames still there."""
+    is_there = (folder_of(run, entry) / PREDICTIONS).exists()
+    return is_there and (entry.start != IMAGES or _is_tested(run, entry.before))
+
+
+def _run_chain(chain: Iterable[tuple[Run, Entry, LabelSet, Compute]]) -> None:
+    """Train and test entries one after another, each behind what it starts from."""
+    for run, entry, labels, compute in sorted(chain, key=lambda work: len(work[1].line)):
+        write_json(folder_of(run, entry) / "entry.json", asdict(entry))
+        train_and_test(plan_entry(run, entry, labels, compute), labels, compute)
 
 
 def finished(run: Run) -> pd.DataFrame:
-    """Every finished training of the comparison, from the folders alone.
+    """Every finished training of the comparison on clips, from the folders alone.
 
     Returns:
         columns labels, model, seed, share, start, changes (in words, "" for none), epochs,
-        seconds (of training, those on single frames included), folder and
-        predictions (paths); empty where there is none.
+        seconds (of training, those on single frames included), folder, images (that of the
+        training on single frames, "" for none) and predictions (paths); empty where there is none.
     """
     columns = [
         *("labels", "model", "seed", "share", "start", "changes"),
-        *("epochs", "seconds", "folder", "predictions"),
+        *("epochs", "seconds", "folder", "images", "predictions"),
     ]
     rows = []
-    for told in sorted(folder_of(run).glob("*/*/entry.json")):
-        if not (told.parent / PREDICTIONS).exists():
+    for told in sorted(comparison_of(run).glob("*/*/entry.json")):
+        entry = Entry(**read_json(told))
+        if not _is_tested(run, entry):
             continue
-        entry, training = Entry(**read_json(told)), load_training(told.parent)
-        seconds = training.seconds
-        if entry.start == IMAGES:
-            seconds += load_training(told.parent / "images").seconds
+        training, before = load_training(told.parent), entry.before
+        images = str(folder_of(run, before)) if before and before.on_frames else ""
+        seconds = training.seconds + (load_training(Path(images)).seconds if images else 0)
         changes = ", ".join(f"{key}={value}" for key, value in entry.changes.items())
         rows.append(
-            asdict(entry)
+            {key: value for key, value in vars(entry).items() if key in columns}
             | {"changes": changes, "epochs": training.epochs, "seconds": seconds}
-            | {"folder": str(told.parent), "predictions": str(told.parent / PREDICTIONS)}
+            | {"folder": str(told.parent), "images": images}
+            | {"predictions": str(told.parent / PREDICTIONS)}
         )
     return pd.DataFrame(rows, columns=columns)
+
+
+def seconds_in_all(trainings: pd.DataFrame) -> float:
+    """Seconds of all trainings; one on single frames that many start from counts once.
+
+    Args:
+        trainings: from `finished` or `with_run`.
+    """
+    folders = [*trainings["folder"], *filter(None, trainings["images"].unique())]
+    return sum(load_training(Path(folder)).seconds for folder in folders)
 
 
 def with_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
@@ -320,15 +249,17 @@ def with_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     run.require(run.predictions, "03_evaluate")
     training, start, seconds = load_training(run.training), NOTHING, 0.0
     pretrained = Config.fromfile(training.config).model.backbone.pretrained
-    if (run.training / "images" / "training.json").exists():
-        start, seconds = IMAGES, load_training(run.training / "images").seconds
+    images = run.training / "images"
+    if (images / "training.json").exists():
+        start, seconds = IMAGES, load_training(images).seconds
     elif pretrained:
         start = Path(pretrained).name
     row = {
         "labels": "hazards" if run.uses_yard else "own",
         "model": "run's own", "seed": run.settings.seed, "share": 1.0, "start": start,
         "changes": "", "epochs": training.epochs, "seconds": training.seconds + seconds,
-        "folder": str(run.training), "predictions": str(run.predictions),
+        "folder": str(run.training), "images": str(images) if start == IMAGES else "",
+        "predictions": str(run.predictions),
     }  # fmt: skip
     return pd.concat([pd.DataFrame([row]), table], ignore_index=True)
 

@@ -6,13 +6,14 @@ A study that is cut goes on where it stopped.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import torch
@@ -34,6 +35,8 @@ from helpers.training.plan import plan_images, training_counts
 from helpers.training.train import load_training, train
 from helpers.training.views import predict_views
 from helpers.yard import make_yard
+
+Work = TypeVar("Work")
 
 TRAIN = "02_train_timesformer"
 PREDICTIONS = "predictions.csv"
@@ -226,38 +229,55 @@ def run_cells(
         for cell in cells
         if not (run.folder / "study" / cell.name / PREDICTIONS).exists()
     ]
-    train_and_test(work, "Trainings of the study", compute, workers)
+    run_trainings(_run_cell, work, "Trainings of the study", compute, workers)
 
 
-def train_and_test(
-    work: Sequence[tuple[Config, LabelSet, Compute]],
+def _run_cell(work: tuple[Config, LabelSet, Compute]) -> None:
+    train_and_test(*work)
+
+
+def run_trainings(
+    function: Callable[[Work], None],
+    work: Sequence[Work],
     description: str,
     compute: Compute,
     workers: int | None = None,
 ) -> None:
-    """Load, resume or train each config, and keep the predictions of its test clips beside it.
+    """Call a function that trains on each piece of work, several at a time.
 
     Args:
-        work: config, the label set that it trains on, device and precision.
+        function: of a module's top level.
+        work: what it is called with, one by one.
         description: stands beside the progress bar.
         compute: device that they share.
         workers: trainings at a time, see `run_cells`.
-
-    Raises:
-        TrainingError: a folder holds a training with other settings.
     """
     cores = os.cpu_count() or 1
     workers = workers or (1 if compute.device == "cuda" else cores)
     threads = max(1, cores // max(1, min(workers, len(work))))
-    one = partial(_run_cell, threads=threads)
+    one = partial(_on_threads, function, threads)
     for _ in map_in_processes(one, work, description, workers, heavy=True):
         pass
 
 
-def _run_cell(work: tuple[Config, LabelSet, Compute], threads: int) -> None:
-    """Train one cell and predict its test clips; what they would print is left to their log."""
-    config, labels, compute = work
+def _on_threads(function: Callable[[Work], None], threads: int, work: Work) -> None:
     torch.set_num_threads(threads)
+    function(work)
+
+
+def train_and_test(config: Config, labels: LabelSet, compute: Compute) -> None:
+    """Load, resume or train a config, and keep the predictions of its test clips beside it.
+
+    What it would print is left to its log.
+
+    Args:
+        config: from `build_config`.
+        labels: that it trains on.
+        compute: device and precision.
+
+    Raises:
+        TrainingError: the folder holds a training with other settings.
+    """
     split = load_split(labels.split)
     clips = list(zip(split["path"], split["split"], strict=True))
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
