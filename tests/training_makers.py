@@ -71,7 +71,7 @@ TINY = Profile(
         img_size=16,
         widths=dict.fromkeys(CNNS, 0.125),
         recipe=replace(RECIPE, epochs=1),
-        images=dict.fromkeys(CNNS, replace(RECIPE, epochs=1)),
+        images=replace(RECIPE, epochs=1),
         alone=replace(RECIPE, epochs=2),
     ),
 )

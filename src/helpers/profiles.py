@@ -93,7 +93,7 @@ class Comparison:
     img_size: int  # pixels
     widths: Mapping[str, float]  # share of the channels of each CNN, by its name
     recipe: Recipe  # of a cell that starts from single frames, on clips
-    images: Mapping[str, Recipe]  # of these frames, by CNN: the same epochs, rates of their own
+    images: Recipe  # of a CNN on these frames
     alone: Recipe  # of a cell that starts from nothing, or from other labels
 
 
@@ -174,7 +174,7 @@ PROFILES = {
                 32,
                 dict.fromkeys(CNNS, 0.25),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
-                dict.fromkeys(CNNS, Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None)),
+                Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
             ),
             RecordingSize(
@@ -202,9 +202,7 @@ PROFILES = {
                 # Networks of clips are several times dearer than the one of frames.
                 dict.fromkeys(CNNS, 0.25) | {"resnet18_attention": 0.5},
                 Recipe(2, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
-                # At 1e-3 and more those of clips take twice the epochs to begin to learn.
-                dict.fromkeys(CNNS, Recipe(64, 16, "AdamW", 3e-4, 0.05, 2.0, 72, 32, None))
-                | {"resnet18_attention": Recipe(64, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None)},
+                Recipe(64, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(
@@ -231,7 +229,7 @@ PROFILES = {
                 224,
                 dict.fromkeys(CNNS, 1.0),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
-                dict.fromkeys(CNNS, Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None)),
+                Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
             ),
             RecordingSize(

@@ -14,7 +14,10 @@ MOTIONS = "motions"
 NOTHING, IMAGES = "nothing", "images"
 """What an entry starts from: drawn weights, or a training of it on single frames of its clips;
 else the name of a label set that it learnt before."""
-OF_CLIPS = ("encoder_layers", "encoder_heads", "positional_embedding", "readout", "pool", "trained")
+OF_CLIPS = (
+    *("encoder_layers", "encoder_heads", "positional_embedding", "readout", "pool"),
+    *("trained", "dropout_ratio"),
+)
 """Changes that single frames know nothing of: the whole of the plain network learns them."""
 DEFAULT = "resnet18_attention"
 SHARES = (0.25, 0.5, 0.75)
