@@ -69,7 +69,7 @@ TINY = Profile(
     Comparison(
         num_frames=4,
         img_size=16,
-        widths=dict.fromkeys(CNNS, 0.125),
+        width=0.125,
         recipe=replace(RECIPE, epochs=1),
         images=replace(RECIPE, epochs=1),
         alone=replace(RECIPE, epochs=2),

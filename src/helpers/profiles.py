@@ -91,7 +91,7 @@ class Comparison:
 
     num_frames: int  # of a clip as every network sees it
     img_size: int  # pixels
-    widths: Mapping[str, float]  # share of the channels of each CNN, by its name
+    width: float  # share of its channels that each CNN has
     recipe: Recipe  # of a cell that starts from single frames, on clips
     images: Recipe  # of a CNN on these frames
     alone: Recipe  # of a cell that starts from nothing, or from other labels
@@ -172,7 +172,7 @@ PROFILES = {
             Comparison(
                 8,
                 32,
-                dict.fromkeys(CNNS, 0.25),
+                0.25,
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 16, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
                 Recipe(1, 8, "AdamW", 1e-3, 0.05, 0.2, 36, 8, None),
@@ -199,8 +199,7 @@ PROFILES = {
             Comparison(
                 8,
                 64,
-                # Networks of clips are several times dearer than the one of frames.
-                dict.fromkeys(CNNS, 0.25) | {"resnet18_attention": 0.5},
+                0.25,
                 Recipe(2, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
                 Recipe(64, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None),
                 Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
@@ -227,7 +226,7 @@ PROFILES = {
             Comparison(
                 8,
                 224,
-                dict.fromkeys(CNNS, 1.0),
+                1.0,
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 32, "SGD", 0.01, 1e-4, 0.0, None, 0, None),
                 Recipe(15, 8, "SGD", 0.005 / 8, 1e-4, 0.0, None, 0, None),

@@ -103,7 +103,7 @@ def plan_entry(run: Run, entry: Entry, labels: LabelSet, compute: Compute) -> Co
     cnn = CNNS.get(entry.model)
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
-        model |= {"img_size": sizes.img_size, "width": sizes.widths[entry.model]}
+        model |= {"img_size": sizes.img_size, "width": sizes.width}
     recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
     if entry.on_frames:
         model |= of_one_frame(cnn or run.profile.model)
