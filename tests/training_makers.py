@@ -17,7 +17,6 @@ from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
 from helpers.profiles import (
-    CNNS,
     PROFILES,
     Comparison,
     ModelSize,
