@@ -92,9 +92,9 @@ class Comparison:
     num_frames: int  # of a clip as every network sees it
     img_size: int  # pixels
     width: float  # share of its channels that each CNN has
-    recipe: Recipe  # of a cell that starts from single frames, on clips
+    recipe: Recipe  # of a cell that starts from single frames, on clips that these tell apart
     images: Recipe  # of a CNN on these frames
-    alone: Recipe  # of a cell that starts from nothing, or from other labels
+    alone: Recipe  # of any other: it starts from nothing, or other labels, or is of motions
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,8 @@ PROFILES = {
                 0.25,
                 Recipe(2, 16, "AdamW", 3e-4, 0.05, 0.5, 72, 32, None),
                 Recipe(64, 64, "AdamW", 2e-3, 0.05, 2.0, 72, 32, None),
-                Recipe(40, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
+                # As many frames as 64 epochs of single ones and 2 of clips.
+                Recipe(10, 16, "AdamW", 5e-4, 0.05, 1.0, 72, 32, None),
             ),
             RecordingSize(
                 8, cameras=8, first_camera=120, seconds=(60, 120), fps=12, width=192, height=144

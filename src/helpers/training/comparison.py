@@ -104,7 +104,9 @@ def plan_entry(run: Run, entry: Entry, labels: LabelSet, compute: Compute) -> Co
     model = {"num_frames": sizes.num_frames} | dict(entry.changes)
     if cnn:
         model |= {"img_size": sizes.img_size, "width": sizes.width}
-    recipe = dict(vars(sizes.recipe if entry.start == IMAGES else sizes.alone))
+    # Of what single frames cannot tell, they are too little to begin with.
+    is_begun = entry.start == IMAGES and entry.labels != MOTIONS
+    recipe = dict(vars(sizes.recipe if is_begun else sizes.alone))
     if entry.on_frames:
         model |= of_one_frame(cnn or run.profile.model)
         recipe = dict(vars(sizes.images))

@@ -62,14 +62,12 @@ class Entry:
         """The training that this one starts from; None where it starts from drawn weights.
 
         Entries that differ in `OF_CLIPS` alone start from one and the same. Labels that are learnt
-        for others are learnt as well as may be: from single frames, but for motions, of which these
-        tell nothing.
+        before others begin with single frames too.
         """
         if self.start == NOTHING:
             return None
         if self.start != IMAGES:
-            first = NOTHING if self.start == MOTIONS else IMAGES
-            return replace(self, labels=self.start, start=first)
+            return replace(self, labels=self.start, start=IMAGES)
         kept = {key: value for key, value in self.changes.items() if key not in OF_CLIPS}
         return replace(self, start=NOTHING, changes=kept, on_frames=True)
 
@@ -109,8 +107,8 @@ def entries(
     listed += [Entry(own, model) for model in models[:3]]
     for first, then in zip(labels, labels[::-1], strict=True):
         if first != then:
-            listed += [Entry(then, model) for model in models[:3] if then != own]
-            listed += [Entry(then, model, start=first) for model in models[:3]]
+            starts = (first,) if then == own else (IMAGES, NOTHING, first)
+            listed += [Entry(then, model, start=s) for s, model in product(starts, models[:3])]
     listed += [
         Entry(own, model, start=IMAGES, changes={key: value})
         for model, changes in ABLATED.items()
