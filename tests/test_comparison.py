@@ -538,6 +538,15 @@ class TestRivals:
         assert len(figures.differences(table).data[0].x) == 1
         assert rivals.ablation(made_up).empty
 
+    def test_what_was_learnt_before_is_held_against_nothing(self, made_up):
+        starts = made_up[made_up["share"] == 1].assign(
+            model="one", start=["nothing", "motions", "images"]
+        )
+        table = rivals.pretraining(starts, n=200)
+        assert table["name"].tolist() == ["own: one from motions", "own: one from images"]
+        assert table["top1"].tolist() == [0.25, 0.0] and table["shown"].tolist() == [True, False]
+        assert rivals.pretraining(made_up.assign(start="images")).empty
+
     def test_unknown_reference_is_named(self, made_up):
         with pytest.raises(ValueError, match="'none' to compare with, only of reference, better"):
             rivals.against(made_up, "none")

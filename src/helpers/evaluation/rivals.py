@@ -132,15 +132,51 @@ def ablation(trainings: pd.DataFrame, n: int = 1000, seed: int = 0) -> pd.DataFr
         The columns of `against`, `name` the model and its change; corrected for all changes of a
         model. Empty where nothing was changed.
     """
-    whole, tables = trainings[trainings["share"] == 1], []
-    for (_, model, *_), rows in whole.groupby(["labels", "model", "start", "seed"], sort=False):
-        is_changed = rows["changes"] != ""
-        if is_changed.all() or not is_changed.any():
+    whole = trainings[trainings["share"] == 1]
+    names = whole["model"] + " " + whole["changes"]
+    alike = ["labels", "model", "start", "seed"]
+    return _within(
+        whole, alike, whole["changes"] == "", names, "the network as it is", n=n, seed=seed
+    )
+
+
+def pretraining(trainings: pd.DataFrame, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Each network that learnt something before against the same from nothing, clip by clip.
+
+    Args:
+        trainings: columns as of `ablation`.
+        n: number of draws.
+        seed: of the draws.
+
+    Returns:
+        The columns of `against`, `name` what was learnt by which model and from where; corrected
+        for all starts of a model. Empty where no network began from nothing.
+    """
+    whole = trainings[(trainings["share"] == 1) & (trainings["changes"] == "")]
+    names = whole["labels"] + ": " + whole["model"] + " from " + whole["start"]
+    alike = ["labels", "model", "seed"]
+    return _within(
+        whole, alike, whole["start"] == "nothing", names, "the same from nothing", n=n, seed=seed
+    )
+
+
+def _within(
+    trainings: pd.DataFrame,
+    alike: list[str],
+    is_reference: pd.Series,
+    names: pd.Series,
+    reference: str,
+    **draws: int,
+) -> pd.DataFrame:
+    """Within each group of trainings that are alike, all others against the reference."""
+    tables = []
+    for _, rows in trainings.groupby(alike, sort=False):
+        base = is_reference[rows.index]
+        if base.all() or not base.any():
             continue
-        roles = np.where(is_changed, "changed", "unchanged")
-        table, _ = against(rows.assign(model=roles), "unchanged", n, seed)
-        names = [f"{model} {change}" for change in rows.loc[is_changed, "changes"]]
-        tables.append(table.assign(name=names, reference="the network as it is"))
+        roles = np.where(base, "reference", "other")
+        table, _ = against(rows.assign(model=roles), "reference", **draws)
+        tables.append(table.assign(name=names[rows.index[~base]].to_list(), reference=reference))
     columns = ["name", "reference", *METRICS, "shown"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
