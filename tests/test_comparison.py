@@ -158,7 +158,7 @@ class TestPlans:
         assert (config.model.backbone.num_frames, config.model.backbone.img_size) == (4, 16)
 
     def test_the_transformer_keeps_its_own_rate_and_batch(self, run, sets, monkeypatch):
-        sizes = replace(TINY.comparison, images=replace(RECIPE, lr=0.5, batch_size=7))
+        sizes = replace(TINY.comparison, images={DEFAULT: replace(RECIPE, lr=0.5, batch_size=7)})
         monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
         for model, expected in ((DEFAULT, (0.5, 7)), (TRANSFORMER, (RECIPE.lr, RECIPE.batch_size))):
             frames = Entry("own", model, start=IMAGES).before
@@ -315,7 +315,7 @@ class TestTrainings:
 
     @pytest.mark.parametrize("model", CNNS)
     def test_single_frames_come_first_at_the_rate_of_the_network(self, run, model, monkeypatch):
-        sizes = replace(TINY.comparison, images=replace(RECIPE, lr=0.5))
+        sizes = replace(TINY.comparison, images={model: replace(RECIPE, lr=0.5)})
         monkeypatch.setitem(PROFILES, "tiny", replace(TINY, comparison=sizes))
         config = plan_images(run, CPU, Choices(model, {"width": 0.125, "img_size": 16}))
         assert config.model.backbone.num_frames == 1

@@ -17,6 +17,7 @@ from helpers.clips.manifest import MANIFEST_COLUMNS
 from helpers.files import write_table
 from helpers.paths import kept_frames
 from helpers.profiles import (
+    CNNS,
     PROFILES,
     Comparison,
     ModelSize,
@@ -70,7 +71,7 @@ TINY = Profile(
         img_size=16,
         width=0.125,
         recipe=replace(RECIPE, epochs=1),
-        images=replace(RECIPE, epochs=1),
+        images=dict.fromkeys(CNNS, replace(RECIPE, epochs=1)),
         alone=replace(RECIPE, epochs=2),
     ),
 )

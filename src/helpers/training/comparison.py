@@ -20,7 +20,7 @@ from helpers.profiles import CNNS
 from helpers.runs import Run, RunError
 from helpers.training.config import build_config
 from helpers.training.device import Compute
-from helpers.training.entries import IMAGES, MOTIONS, NOTHING, Entry
+from helpers.training.entries import DEFAULT, IMAGES, MOTIONS, NOTHING, Entry
 from helpers.training.log import read_scalars
 from helpers.training.network import begin_with_head, of_one_frame
 from helpers.training.plan import keep_frames, training_counts
@@ -109,7 +109,7 @@ def plan_entry(run: Run, entry: Entry, labels: LabelSet, compute: Compute) -> Co
     recipe = dict(vars(sizes.recipe if is_begun else sizes.alone))
     if entry.on_frames:
         model |= of_one_frame(cnn or run.profile.model)
-        recipe = dict(vars(sizes.images))
+        recipe = dict(vars(sizes.images[entry.model if cnn else DEFAULT]))
     start = entry.before and folder_of(run, entry.before) / "best.pth"
     if start:
         recipe["pretrained"] = str(start)

@@ -67,7 +67,7 @@ def plan_images(run: Run, compute: Compute, choices: Choices | None = None) -> C
     model = {key: value for key, value in choices.model.items() if key != "class_token_in_time"}
     recipe = run.profile.images
     if isinstance(size, CnnSize):
-        recipe = run.profile.comparison.images
+        recipe = run.profile.comparison.images[choices.variant]
     return plan_training(
         run,
         compute,
