@@ -30,6 +30,7 @@ from helpers.training.comparison import (
     curves_of,
     finished,
     folder_of,
+    on_frames,
     plan_entry,
     run_entries,
     seconds_in_all,
@@ -308,6 +309,13 @@ class TestTrainings:
         # The whole is logged as a mean over iterations, the layers' as they are.
         assert np.sqrt((last["norm"] ** 2).sum()) == pytest.approx(whole["value"].iloc[-1], rel=0.9)
 
+    def test_single_frames_have_curves_of_their_own(self, trained):
+        (row,) = on_frames(trained).itertuples()
+        assert (row.model, row.epochs, row.folder) == (DEFAULT, 1, trained.loc[0, "images"])
+        curves = curves_of(on_frames(trained))
+        assert curves["training"].unique().tolist() == [0]
+        assert curves["seconds"].max() == pytest.approx(row.seconds)
+
     def test_curves_run_over_the_seconds_of_all_that_was_trained(self, trained):
         curves = curves_of(trained)
         ends = curves.groupby("training")["seconds"].max()
@@ -577,7 +585,9 @@ class TestFigures:
         assert list(figures.differences(compared).data[0].x) == [25, 0]
         assert list(figures.accuracy_by_data(rivals.rises(scored)).data[0].y) == [50, 75]
         names = dict(enumerate(["one", "two"]))
-        assert len(figures.curves(curves_of(trained), names).data) == 8
+        figure = figures.curves(curves_of(trained), names, "Training on clips", "minutes in all")
+        assert len(figure.data) == 8 and figure.layout.title.text == "Training on clips"
+        assert figure.layout.xaxis4.title.text == "minutes in all"
         norms = read_gradients(run_folder(trained, DEFAULT))
         assert [t.name for t in figures.gradients({"x": norms}).data] == list(
             norms["layer"].unique()

@@ -86,12 +86,16 @@ def differences(compared: pd.DataFrame) -> go.Figure:
     return fig
 
 
-def curves(scalars: pd.DataFrame, names: Mapping[int, str]) -> go.Figure:
+def curves(
+    scalars: pd.DataFrame, names: Mapping[int, str], title: str, minutes: str = "minutes"
+) -> go.Figure:
     """Loss in training and accuracy on validation of several trainings, over epochs and minutes.
 
     Args:
         scalars: columns training, part, name, epoch, seconds, value.
         names: of the trainings.
+        title: of the figure.
+        minutes: title of the axis of time.
     """
     fig = make_subplots(2, 2, shared_xaxes="columns", shared_yaxes="rows",
                         horizontal_spacing=0.06, vertical_spacing=0.06)  # fmt: skip
@@ -112,10 +116,10 @@ def curves(scalars: pd.DataFrame, names: Mapping[int, str]) -> go.Figure:
                 marker={"size": 7}, showlegend=False, legendgroup=name, row=2, col=column,
             )  # fmt: skip
     rows = legend_rows(list(names.values()), PAGE)
-    dress(fig, "Training on clips", PAGE, 560 + 26 * rows, rows)
+    dress(fig, title, PAGE, 560 + 26 * rows, rows)
     fig.update_xaxes(rangemode="tozero")
     fig.update_xaxes(title_text="epoch", row=2, col=1)
-    fig.update_xaxes(title_text="minutes, single frames before it included", row=2, col=2)
+    fig.update_xaxes(title_text=minutes, row=2, col=2)
     fig.update_yaxes(title_text="train loss", rangemode="tozero", row=1, col=1)
     fig.update_yaxes(title_text="val top-1 (%)", row=2, col=1)
     return fig

@@ -284,3 +284,22 @@ def curves_of(trainings: pd.DataFrame) -> pd.DataFrame:
         seconds = before + scalars["epoch"] / row["epochs"] * on_clips
         parts.append(scalars.assign(training=place, seconds=seconds))
     return pd.concat(parts, ignore_index=True)
+
+
+def on_frames(trainings: pd.DataFrame) -> pd.DataFrame:
+    """The trainings on single frames that others start from, as `curves_of` takes them.
+
+    Args:
+        trainings: from `finished` or `with_run`.
+
+    Returns:
+        One row for each, under the index of the first that starts from it: the columns of
+        `trainings` with folder, epochs and seconds of the training on single frames.
+    """
+    begun = trainings[trainings["images"] != ""].drop_duplicates("images")
+    told = [load_training(Path(folder)) for folder in begun["images"]]
+    return begun.assign(
+        folder=begun["images"],
+        epochs=[training.epochs for training in told],
+        seconds=[training.seconds for training in told],
+    )
