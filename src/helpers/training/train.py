@@ -138,7 +138,7 @@ def _finish(folder: Path, runner) -> Training:
             torch.save({"state_dict": checkpoint["state_dict"], "meta": meta}, part)
     finished = {
         "epochs": runner.max_epochs,
-        "seconds": round(float(hub.get_info("train_seconds")), 1),
+        "seconds": round(float(hub.get_info("train_seconds")), 2),
         "best_epoch": _epoch_of(best),
         "best_score": round(float(hub.get_info("best_score")), 4),
         "metric": METRIC,
