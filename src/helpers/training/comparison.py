@@ -171,12 +171,10 @@ def run_entries(
                 )
             chain.append(one)
         chain.append(entry)
+    shares = {(entry.labels, entry.share) for chain in chains.values() for entry in chain}
     few = {
-        (e.labels, e.share): share_of(
-            sets[e.labels], e.share, comparison_of(run) / e.labels, run.settings.seed
-        )
-        for chain in chains.values()
-        for e in chain
+        (name, share): share_of(sets[name], share, comparison_of(run) / name, run.settings.seed)
+        for name, share in shares
     }
     work = [
         [(run, entry, few[entry.labels, entry.share], compute) for entry in chain]
